@@ -1,0 +1,44 @@
+// Where protocol code writes the bytes it makes, without knowing what holds them: a stream's cork in a server, a
+// std::string in a test. `prepare(n)` gives room for n bytes, `commit(m)` with m <= n makes the first m of them part
+// of the output. A pointer from `prepare` is good until the next call of either.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+namespace stepwise::net {
+
+template <class Sink>
+concept ByteSink = requires(Sink& sink, std::size_t size) {
+    { sink.prepare(size) } -> std::same_as<char*>;
+    sink.commit(size);
+};
+
+template <ByteSink Sink>
+void append(Sink& sink, std::string_view bytes) {
+    if (bytes.empty()) return;
+    std::memcpy(sink.prepare(bytes.size()), bytes.data(), bytes.size());
+    sink.commit(bytes.size());
+}
+
+// A ByteSink over a std::string that outlives it.
+class StringSink {
+public:
+    explicit StringSink(std::string& out) : out_(out) {}
+
+    char* prepare(std::size_t size) {
+        committed_ = out_.size();
+        out_.resize(committed_ + size);
+        return out_.data() + committed_;
+    }
+    void commit(std::size_t size) { out_.resize(committed_ + size); }
+
+private:
+    std::string& out_;
+    std::size_t committed_ = 0;
+};
+
+}  // namespace stepwise::net
