@@ -1,0 +1,37 @@
+// Owns one file descriptor and closes it at the end. Move-only; -1 is none. No thread of its own.
+//
+// It does not tell a reactor: whoever used the descriptor with one calls Reactor::forget first.
+#pragma once
+
+#include <unistd.h>
+
+#include <utility>
+
+namespace stepwise {
+
+class UniqueFd {
+public:
+    UniqueFd() noexcept = default;
+    explicit UniqueFd(int fd) noexcept : fd_(fd) {}
+    UniqueFd(UniqueFd&& other) noexcept : fd_(other.release()) {}
+    UniqueFd& operator=(UniqueFd&& other) noexcept {
+        reset(other.release());
+        return *this;
+    }
+    ~UniqueFd() { reset(); }
+
+    int get() const noexcept { return fd_; }
+    explicit operator bool() const noexcept { return fd_ >= 0; }
+    int release() noexcept { return std::exchange(fd_, -1); }
+
+    // Closes what it held. close is not repeated at EINTR: on Linux the descriptor is gone by then (close(2)).
+    void reset(int fd = -1) noexcept {
+        int old = std::exchange(fd_, fd);
+        if (old >= 0) ::close(old);
+    }
+
+private:
+    int fd_ = -1;
+};
+
+}  // namespace stepwise
