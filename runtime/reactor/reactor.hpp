@@ -2,7 +2,8 @@
 //
 // One-shot requests are Operations that their awaiter owns. Streams of completions (bytes that keep arriving, connections
 // that keep coming) have a target, a Receiver or an Acceptor, that the caller owns, and behind it a record that the
-// reactor owns: `stop_…` parts the two at once, and the record ends alone when the kernel has let go of it.
+// reactor owns: `stop_…` parts the two at once, and the record ends alone when the kernel has let go of it. What stands
+// in the ready queue is the record's node, so a target may be destroyed right after its stop.
 // All calls belong to the loop's thread, but for `wake`. Nothing here runs user code: results go to the ready queue.
 #pragma once
 
@@ -33,7 +34,7 @@ protected:
 
 // Gets the bytes of one socket as they arrive, in handles of their own, in order. While it is started neither the
 // object nor the socket may go away: call stop_receiving first.
-class Receiver : public ReadyNode {
+class Receiver {
 public:
     // `bytes` may be changed in place and is gone when the call returns.
     virtual void received(std::span<char> bytes) = 0;
@@ -45,12 +46,12 @@ public:
     void* receive_record = nullptr;
 
 protected:
-    Receiver() noexcept : ReadyNode(nullptr) {}
+    Receiver() noexcept = default;
     ~Receiver() = default;
 };
 
 // Gets the connections of one listening socket, in handles of its own, at most accepts_per_turn_max of them a turn.
-class Acceptor : public ReadyNode {
+class Acceptor {
 public:
     // `socket` is non-blocking, close-on-exec, and now the callee's to close.
     virtual void accepted(int socket) = 0;
@@ -64,7 +65,7 @@ public:
     void* accept_record = nullptr;
 
 protected:
-    Acceptor() noexcept : ReadyNode(nullptr) {}
+    Acceptor() noexcept = default;
     ~Acceptor() = default;
 };
 
