@@ -1,0 +1,81 @@
+#include <stdexcept>
+
+#include "support.hpp"
+
+using namespace stepwise;
+using namespace stepwise::ws;
+using namespace stepwise::ws::test;
+
+TEST_CASE("a server sends plain frames, a client masked ones (RFC 6455 §5.1)") {
+    std::string out;
+    net::StringSink sink(out);
+    Protocol server(Role::server);
+    CHECK(server.send_text(sink, "Hello"));
+    CHECK(out == "\x81\x05Hello"s);
+    out.clear();
+    unsigned draws = 0;
+    auto mask_keys = [&draws] {
+        ++draws;
+        return std::bit_cast<std::uint32_t>(MaskKey{0x37, 0xFA, 0x21, 0x3D});
+    };
+    Protocol client(Role::client, {}, MaskKeySource(mask_keys));
+    CHECK(client.send_text(sink, "Hello"));
+    CHECK(out == "\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"s);
+    CHECK(client.send_ping(sink));
+    CHECK(client.send_close(sink));
+    CHECK(draws == 3);
+}
+
+TEST_CASE("a client without mask keys is a mistake of the program") {
+    CHECK_THROWS_AS(Protocol(Role::client), std::invalid_argument);
+}
+
+TEST_CASE("what one end sends the other receives, at every length form") {
+    for (const std::size_t size : {0U, 1U, 125U, 126U, 65535U, 65536U, 100000U}) {
+        std::string payload;
+        for (std::size_t at = 0; at < size; ++at) payload += static_cast<char>('a' + at % 26);
+        std::string from_client;
+        std::string from_server;
+        net::StringSink client_sink(from_client);
+        net::StringSink server_sink(from_server);
+        Protocol client(Role::client, {}, fixed_mask_keys());
+        Protocol server(Role::server);
+        CHECK(client.send_text(client_sink, payload));
+        CHECK(server.send_binary(server_sink, payload));
+        CHECK(from_client.size() == size + frame_header_size(size, true));
+        CHECK(from_server.size() == size + frame_header_size(size, false));
+        CHECK(events_of_pieces(Role::server, {from_client}) == "text(" + payload + ")");
+        CHECK(events_of_pieces(Role::client, {from_server}) == "binary(" + payload + ")");
+    }
+}
+
+TEST_CASE("a pong repeats what the ping carried") {
+    std::string out;
+    net::StringSink sink(out);
+    Protocol server(Role::server);
+    std::string bytes = frame_to(Role::server, Opcode::ping, "are you there?");
+    server.receive_data(bytes);
+    const Protocol::Event event = server.next_event();
+    CHECK(server.send_pong(sink, std::get<Protocol::Ping>(event).payload));
+    CHECK(events_of(Role::client, out) == "pong(are you there?)");
+}
+
+TEST_CASE("what must not be sent throws and writes nothing") {
+    std::string out;
+    net::StringSink sink(out);
+    Protocol server(Role::server);
+    for (const unsigned code : {0U, 999U, 1004U, 1005U, 1006U, 1015U, 2000U, 5000U}) {
+        CHECK_THROWS_AS(server.send_close(sink, static_cast<CloseCode>(code)), std::invalid_argument);
+    }
+    CHECK_THROWS_AS(server.send_close(sink, CloseCode::normal_closure, std::string(124, 'r')), std::invalid_argument);
+    CHECK_THROWS_AS(server.send_close(sink, CloseCode::normal_closure, "\xFF"), std::invalid_argument);
+    CHECK_THROWS_AS((void)server.send_ping(sink, std::string(126, 'p')), std::invalid_argument);
+    CHECK_THROWS_AS((void)server.send_pong(sink, std::string(126, 'p')), std::invalid_argument);
+    CHECK_THROWS_AS((void)server.send_message(sink, Opcode::ping, "p"), std::invalid_argument);
+    CHECK_THROWS_AS((void)server.send_message(sink, Opcode::continuation, "p"), std::invalid_argument);
+    CHECK_THROWS_AS(server.fail(sink, {400, "a status, not a close code", ""}), std::invalid_argument);
+    CHECK(out.empty());
+    CHECK(server.state() == Protocol::State::open);
+    CHECK(server.send_close(sink, CloseCode::normal_closure, std::string(123, 'r')));
+    CHECK(events_of(Role::client, out) == "close(1000 " + std::string(123, 'r') + ")");
+}

@@ -1,0 +1,148 @@
+#include "support.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <new>
+
+namespace {
+std::size_t allocations = 0;
+}
+
+void* operator new(std::size_t size) {
+    ++allocations;
+    if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
+    throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept {
+    std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+    std::free(memory);
+}
+
+namespace stepwise::ws::test {
+namespace {
+
+constexpr MaskKey peer_key{0x37, 0xFA, 0x21, 0x3D};
+
+std::uint32_t next_mask_key() {
+    return 0x1B2C3D4E;
+}
+
+template <class... Visitors>
+struct Overloaded : Visitors... {
+    using Visitors::operator()...;
+};
+template <class... Visitors>
+Overloaded(Visitors...) -> Overloaded<Visitors...>;
+
+std::string call(std::string_view what, std::string_view payload) {
+    return std::string(what) + "(" + std::string(payload) + ")";
+}
+
+}  // namespace
+
+std::size_t allocation_count() {
+    return allocations;
+}
+
+std::string_view role_name(Role role) {
+    return role == Role::server ? "server" : "client";
+}
+
+MaskKeySource fixed_mask_keys() {
+    static auto source = [] { return next_mask_key(); };
+    return MaskKeySource(source);
+}
+
+std::string frame_to(Role receiver, Opcode opcode, std::string_view payload, bool fin) {
+    std::string bytes;
+    net::StringSink sink(bytes);
+    const auto key = receiver == Role::server ? std::optional(peer_key) : std::nullopt;
+    append_frame(sink, opcode, payload, fin, key);
+    return bytes;
+}
+
+std::string close_to(Role receiver, unsigned code, std::string_view reason) {
+    std::string payload{static_cast<char>(code >> 8), static_cast<char>(code & 0xFF)};
+    payload += reason;
+    return frame_to(receiver, Opcode::close, payload);
+}
+
+std::string header_to(Role receiver, unsigned char first_byte, std::string_view length_form) {
+    std::string bytes(1, static_cast<char>(first_byte));
+    bytes += length_form;
+    if (receiver == Role::client) return bytes;
+    bytes[1] = static_cast<char>(bytes[1] | 0x80);
+    return bytes.append(peer_key.begin(), peer_key.end());
+}
+
+std::string describe(const Protocol::Event& event) {
+    return std::visit(Overloaded{
+                          [](const NeedMore&) { return "need more"s; },
+                          [](const Protocol::Message& message) {
+                              return call(message.opcode == Opcode::text ? "text" : "binary", message.payload);
+                          },
+                          [](const Protocol::Ping& ping) { return call("ping", ping.payload); },
+                          [](const Protocol::Pong& pong) { return call("pong", pong.payload); },
+                          [](const Protocol::Close& close) {
+                              const std::string code = std::to_string(static_cast<unsigned>(close.code));
+                              return call("close",
+                                          close.reason.empty() ? code : code + " " + std::string(close.reason));
+                          },
+                          [](const net::ProtocolError& error) {
+                              return call("error", std::to_string(error.code) + " " + std::string(error.section));
+                          },
+                      },
+                      event);
+}
+
+std::string events_of_pieces(Role role, const std::vector<std::string_view>& pieces, const ProtocolOptions& options) {
+    Protocol protocol(role, options, fixed_mask_keys());
+    std::string seen;
+    for (const std::string_view piece : pieces) {
+        const auto lent = std::make_unique<char[]>(piece.size());
+        std::copy(piece.begin(), piece.end(), lent.get());
+        protocol.receive_data({lent.get(), piece.size()});
+        while (true) {
+            const Protocol::Event event = protocol.next_event();
+            if (std::holds_alternative<NeedMore>(event)) break;
+            if (!seen.empty()) seen += ' ';
+            seen += describe(event);
+            if (std::holds_alternative<net::ProtocolError>(event)) return seen;
+        }
+        std::fill_n(lent.get(), piece.size(), '\xEE');
+    }
+    return seen;
+}
+
+std::string events_of(Role role, std::string_view bytes, const ProtocolOptions& options) {
+    const std::string whole = events_of_pieces(role, {bytes}, options);
+    std::vector<std::string_view> single_bytes;
+    for (std::size_t at = 0; at < bytes.size(); ++at) single_bytes.push_back(bytes.substr(at, 1));
+    CHECK(events_of_pieces(role, single_bytes, options) == whole);
+    // Long inputs are cut at every place near their ends, where headers are, and here and there between.
+    const std::size_t step = std::max<std::size_t>(1, bytes.size() / 997);
+    for (std::size_t cut = 0; cut <= bytes.size(); cut += cut < 40 || cut + 40 >= bytes.size() ? 1 : step) {
+        const std::string cut_in_two = events_of_pieces(role, {bytes.substr(0, cut), bytes.substr(cut)}, options);
+        if (cut_in_two != whole) {
+            CAPTURE(cut);
+            CHECK(cut_in_two == whole);
+        }
+    }
+    return whole;
+}
+
+net::ProtocolError error_of(Role role, std::string_view bytes, const ProtocolOptions& options) {
+    Protocol protocol(role, options, fixed_mask_keys());
+    std::string lent(bytes);
+    protocol.receive_data(lent);
+    while (true) {
+        Protocol::Event event = protocol.next_event();
+        if (auto* error = std::get_if<net::ProtocolError>(&event)) return *error;
+        REQUIRE(!std::holds_alternative<NeedMore>(event));
+    }
+}
+
+}  // namespace stepwise::ws::test

@@ -1,0 +1,270 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <stepwise/ws/protocol.hpp>
+#include <utility>
+
+namespace stepwise::ws {
+namespace {
+
+net::ProtocolError peer_error(CloseCode code, std::string_view section, std::string message) {
+    return {static_cast<int>(code), section, std::move(message)};
+}
+
+[[gnu::cold, gnu::noinline]] net::ProtocolError too_big(Role role, std::string_view what, std::uint64_t bytes,
+                                                        std::uint64_t bytes_max, std::string_view option) {
+    const std::string_view side = role == Role::server ? "server" : "client";
+    return peer_error(CloseCode::message_too_big, "RFC 6455 §10.4",
+                      fmt::format("a {} of {} bytes or more: this {} takes {} (ProtocolOptions::{})", what, bytes, side,
+                                  bytes_max, option));
+}
+
+[[gnu::cold, gnu::noinline]] net::ProtocolError bad_order(Opcode opcode) {
+    return peer_error(CloseCode::protocol_error, "RFC 6455 §5.4",
+                      opcode == Opcode::continuation ? "a continuation frame, but no fragmented message is open"
+                                                     : "a new message began inside a fragmented one");
+}
+
+}  // namespace
+
+static_assert(sizeof(Protocol) <= 128, "every connection has one, idle ones too");
+
+Protocol::Protocol(Role role, const ProtocolOptions& options, MaskKeySource mask_key_source)
+    : message_bytes_max_(
+          std::min(options.message_bytes_max, std::numeric_limits<std::size_t>::max() - control_payload_bytes_max)),
+      frame_bytes_max_(options.frame_bytes_max),
+      mask_key_source_(mask_key_source),
+      role_(role) {
+    if (role == Role::client && !mask_key_source_) {
+        throw std::invalid_argument("ws::Protocol: a client needs a source of mask keys (RFC 6455 §5.3)");
+    }
+}
+
+Protocol::State Protocol::state() const {
+    if (error_ || (close_sent_ && close_received_)) return State::closed;
+    return close_sent_ || close_received_ ? State::closing : State::open;
+}
+
+void Protocol::receive_data(std::span<char> bytes) {
+    if (phase_ == Phase::stopped) return;
+    if (!input_.empty()) {
+        throw std::logic_error("ws::Protocol::receive_data: call next_event() until NeedMore before lending more");
+    }
+    input_ = bytes;
+}
+
+Protocol::Event Protocol::next_event() {
+    if (joined_delivered_) drop_delivered();
+    while (phase_ != Phase::stopped) {
+        if (phase_ == Phase::header && !read_header()) break;
+        const std::string_view arrived = take_payload();
+        const bool frame_done = frame_bytes_left_ == 0;
+        if (frame_done) phase_ = Phase::header;
+        if (is_control(frame_opcode_)) {
+            if (frame_done && control_bytes_ == 0) return deliver_control(arrived);
+            join(arrived);
+            control_bytes_ = static_cast<std::uint8_t>(control_bytes_ + arrived.size());
+            if (!frame_done) break;
+            joined_delivered_ = true;
+            return deliver_control({joined_.data() + joined_.size() - control_bytes_, control_bytes_});
+        }
+        const bool message_done = frame_done && frame_fin_;
+        if (message_opcode_ == Opcode::text && !check_text(arrived, message_done)) break;
+        if (message_done && joined_.empty()) return deliver_message(arrived);
+        join(arrived);
+        if (message_done) {
+            joined_delivered_ = true;
+            return deliver_message({joined_.data(), joined_.size()});
+        }
+        if (!frame_done) break;
+    }
+    return final_event();
+}
+
+bool Protocol::read_header() {
+    if (input_.empty()) return false;
+    std::span<const char> bytes = input_;
+    if (partial_header_bytes_ != 0) {
+        const std::size_t added = std::min(frame_header_bytes_max - partial_header_bytes_, input_.size());
+        std::memcpy(partial_header_.data() + partial_header_bytes_, input_.data(), added);
+        bytes = {partial_header_.data(), partial_header_bytes_ + added};
+    }
+    FrameHeaderResult result = parse_frame_header(bytes, role_);
+    if (const auto* header = std::get_if<FrameHeader>(&result)) {
+        input_ = input_.subspan(header->header_bytes - std::size_t{partial_header_bytes_});
+        partial_header_bytes_ = 0;
+        return begin_frame(*header);
+    }
+    if (auto* error = std::get_if<net::ProtocolError>(&result)) return refuse(std::move(*error));
+    if (partial_header_bytes_ == 0) std::memcpy(partial_header_.data(), bytes.data(), bytes.size());
+    partial_header_bytes_ = static_cast<std::uint8_t>(bytes.size());
+    input_ = {};
+    return false;
+}
+
+bool Protocol::begin_frame(const FrameHeader& header) {
+    if (!is_control(header.opcode)) {
+        const bool continues = header.opcode == Opcode::continuation;
+        if (continues != (message_opcode_ != Opcode::continuation)) return refuse(bad_order(header.opcode));
+        if (header.payload_bytes > frame_bytes_max_) {
+            return refuse(too_big(role_, "frame", header.payload_bytes, frame_bytes_max_, "frame_bytes_max"));
+        }
+        // joined_ holds the message so far, and no more than message_bytes_max_ of it.
+        if (header.payload_bytes > message_bytes_max_ - joined_.size()) {
+            return refuse(too_big(role_, "message", joined_.size() + header.payload_bytes, message_bytes_max_,
+                                  "message_bytes_max"));
+        }
+        if (!continues) {
+            message_opcode_ = header.opcode;
+            text_.reset();
+        }
+        frame_fin_ = header.fin;
+    }
+    frame_opcode_ = header.opcode;
+    frame_bytes_left_ = header.payload_bytes;
+    mask_key_ = header.mask_key;
+    phase_ = Phase::payload;
+    return true;
+}
+
+// As much of the frame's payload as is there, unmasked.
+std::string_view Protocol::take_payload() {
+    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(frame_bytes_left_, input_.size()));
+    const std::span<char> payload = input_.first(size);
+    input_ = input_.subspan(size);
+    frame_bytes_left_ -= size;
+    if (role_ == Role::server) {
+        apply_mask(payload, mask_key_);
+        if (frame_bytes_left_ != 0) mask_key_ = rotate_mask(mask_key_, size);
+    }
+    return {payload.data(), payload.size()};
+}
+
+bool Protocol::check_text(std::string_view arrived, bool message_done) {
+    if (text_.feed(arrived) && (!message_done || text_.is_complete())) return true;
+    return refuse(peer_error(CloseCode::invalid_payload_data, "RFC 6455 §8.1", "a text message is not valid UTF-8"));
+}
+
+// Doubles the buffer, but not beyond what it may ever hold: its growth follows what arrived, not what was announced.
+void Protocol::join(std::string_view arrived) {
+    const std::size_t needed = joined_.size() + arrived.size();
+    if (needed > joined_.capacity()) {
+        const std::size_t bytes_max = message_bytes_max_ + control_payload_bytes_max;
+        joined_.reserve(std::max(needed, std::min(2 * joined_.capacity(), bytes_max)));
+    }
+    joined_.insert(joined_.end(), arrived.begin(), arrived.end());
+}
+
+Protocol::Event Protocol::deliver_message(std::string_view payload) {
+    return Message{std::exchange(message_opcode_, Opcode::continuation), payload};
+}
+
+Protocol::Event Protocol::deliver_control(std::string_view payload) {
+    if (frame_opcode_ == Opcode::ping) return Ping{payload};
+    if (frame_opcode_ == Opcode::pong) return Pong{payload};
+    return deliver_close(payload);
+}
+
+// RFC 6455 §5.5.1: nothing, or a code of two bytes and a reason.
+Protocol::Event Protocol::deliver_close(std::string_view payload) {
+    Close close{CloseCode::no_status_received, {}};
+    if (payload.size() == 1) {
+        refuse(peer_error(CloseCode::protocol_error, "RFC 6455 §5.5.1", "a Close frame has half a code: 1 byte"));
+        return final_event();
+    }
+    if (payload.size() >= 2) {
+        const auto high = static_cast<unsigned char>(payload[0]);
+        const auto low = static_cast<unsigned char>(payload[1]);
+        close = {static_cast<CloseCode>(high << 8 | low), payload.substr(2)};
+        if (!is_valid_on_wire(close.code)) {
+            refuse(peer_error(CloseCode::protocol_error, "RFC 6455 §7.4.1",
+                              fmt::format("a Close frame has code {}, which must not be sent", high << 8 | low)));
+            return final_event();
+        }
+        if (!is_valid_utf8(close.reason)) {
+            refuse(peer_error(CloseCode::invalid_payload_data, "RFC 6455 §5.5.1",
+                              "the reason in a Close frame is not valid UTF-8"));
+            return final_event();
+        }
+    }
+    close_received_ = true;
+    received_code_ = close.code;
+    phase_ = Phase::stopped;
+    input_ = {};
+    joined_delivered_ = true;  // an unfinished message goes too, with the next next_event()
+    return close;
+}
+
+Protocol::Event Protocol::final_event() const {
+    if (error_) return *error_;
+    return NeedMore{};
+}
+
+bool Protocol::refuse(net::ProtocolError error) {
+    stop(error);
+    release_joined();
+    return false;
+}
+
+void Protocol::stop(const net::ProtocolError& error) {
+    if (!error_) error_ = std::make_unique<net::ProtocolError>(error);
+    phase_ = Phase::stopped;
+    input_ = {};
+    // An event that the owner still looks at may view joined_: the next next_event() releases it.
+    control_bytes_ = 0;
+    joined_delivered_ = true;
+}
+
+void Protocol::drop_delivered() {
+    joined_delivered_ = false;
+    const bool was_control = control_bytes_ != 0;
+    const std::size_t kept = was_control && phase_ != Phase::stopped ? joined_.size() - control_bytes_ : 0;
+    control_bytes_ = 0;
+    if (kept == 0) return release_joined();
+    joined_.resize(kept);
+}
+
+void Protocol::release_joined() {
+    joined_delivered_ = false;
+    std::vector<char>().swap(joined_);
+}
+
+void Protocol::check_data_opcode(Opcode opcode) {
+    if (opcode != Opcode::text && opcode != Opcode::binary) {
+        throw std::invalid_argument("ws::Protocol::send_message: a message is text or binary");
+    }
+}
+
+void Protocol::check_control_payload(std::string_view payload) {
+    if (payload.size() > control_payload_bytes_max) {
+        throw std::invalid_argument(
+            fmt::format("ws::Protocol: a ping or pong has at most 125 bytes, not {} (RFC 6455 §5.5)", payload.size()));
+    }
+}
+
+void Protocol::check_close(CloseCode code, std::string_view reason) {
+    if (!is_valid_on_wire(code)) {
+        throw std::invalid_argument(
+            fmt::format("ws::Protocol: close code {} must not be sent (RFC 6455 §7.4)", static_cast<unsigned>(code)));
+    }
+    if (reason.size() > close_reason_bytes_max) {
+        throw std::invalid_argument(
+            fmt::format("ws::Protocol: a close reason has at most 123 bytes, not {} (RFC 6455 §5.5)", reason.size()));
+    }
+    if (!is_valid_utf8(reason)) {
+        throw std::invalid_argument("ws::Protocol: a close reason must be valid UTF-8 (RFC 6455 §5.5.1)");
+    }
+}
+
+// Written into `room`; without a code the Close frame is empty.
+std::string_view Protocol::close_payload(std::span<char> room, CloseCode code, std::string_view reason) {
+    if (code == CloseCode::no_status_received) return {};
+    const auto number = static_cast<std::uint16_t>(code);
+    room[0] = static_cast<char>(number >> 8);
+    room[1] = static_cast<char>(number & 0xFF);
+    std::copy(reason.begin(), reason.end(), room.begin() + 2);
+    return {room.data(), reason.size() + 2};
+}
+
+}  // namespace stepwise::ws
