@@ -27,6 +27,8 @@ public:
     // Runs `operation` (read or write of a regular file) on a thread, stores its result there and calls
     // `Reactor::finish_offloaded` back on the loop's thread. Throws if the thread pool refuses.
     virtual void offload(Operation& operation) = 0;
+    // Blocks until the thread is done with an offloaded operation; finish_offloaded will not be called for it.
+    virtual void abandon_offloaded(Operation& operation) noexcept = 0;
 
 protected:
     ~ReactorHost() = default;
