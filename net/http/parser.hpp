@@ -1,0 +1,99 @@
+// The server's side of HTTP/1.1 as a machine without I/O: bytes in, events out (RFC 9112). A peer's mistake is an
+// event too, never an exception, and the same one again at every later call.
+//
+// It parses in place, in the bytes that `receive_data` was given. Only the start of a head or of a trailer section that
+// has not ended yet is copied, when `next_event` says NeedMore; then the caller's bytes may go. How much that can be is
+// bounded by ParserLimits. Between messages it holds no bytes at all.
+//
+// Views in events are good until the next `receive_data`, and no longer than the bytes that the caller gave; those of
+// a head also end with the call of `next_event` that follows EndOfMessage. One thread; movable.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stepwise/net/http/parser_limits.hpp>
+#include <stepwise/net/http/request_head.hpp>
+#include <stepwise/net/http/scan.hpp>
+#include <stepwise/net/protocol_error.hpp>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace stepwise::http {
+
+// Every byte was looked at: call `receive_data` or `receive_eof`.
+struct NeedMore {};
+
+struct StartOfMessage {
+    const RequestHead* head;  // the parser's own
+};
+
+struct BodyData {
+    std::string_view bytes;  // never empty; without the chunked coding
+};
+
+// The next event, if any, belongs to the next request. (After a request whose `keep_alive()` is false there is none
+// that may be answered: RFC 9112 §9.6.)
+struct EndOfMessage {
+    const HeaderFields* trailers;  // never null
+};
+
+using Event = std::variant<NeedMore, StartOfMessage, BodyData, EndOfMessage, net::ProtocolError>;
+
+class RequestParser {
+public:
+    explicit RequestParser(ParserLimits limits = {});
+    RequestParser(RequestParser&&) noexcept;
+    RequestParser& operator=(RequestParser&&) noexcept;
+    ~RequestParser();
+
+    // More bytes from the peer. They must stay until `next_event` says NeedMore or until `keep_unconsumed`.
+    void receive_data(std::string_view bytes);
+
+    Event next_event();
+
+    // The peer will send no more; call it after NeedMore. Nothing: it ended between two messages. An error (sticky, as
+    // any other): it left in the middle of one.
+    std::optional<net::ProtocolError> receive_eof();
+
+    // The bytes behind the last event. After a request that is answered with 101 they belong to the next protocol.
+    std::string_view unconsumed() const { return input_; }
+
+    // Copies these bytes, as a server must that lets a request wait while the next one has already come: afterwards the
+    // caller's may go. (As large as what was given to `receive_data`: stop reading meanwhile.)
+    void keep_unconsumed();
+
+    bool is_between_messages() const { return state_ == State::between; }
+
+    // Gives back what is kept for speed, for connections that may idle for long. Only acts between messages with
+    // nothing left unconsumed.
+    void release_memory();
+
+    const ParserLimits& limits() const { return limits_; }
+
+private:
+    enum class State : std::uint8_t { between, head, content, chunks, trailers, end, failed };
+    struct Message;
+
+    void start_message();
+    Event next_head();
+    Event next_content();
+    Event next_chunk();
+    Event next_trailers();
+    Event need_more();
+    Event failed();
+    bool input_is_kept() const {
+        return !kept_.empty() && !input_.empty() && input_.data() >= kept_.data() &&
+               input_.data() < kept_.data() + kept_.size();
+    }
+
+    ParserLimits limits_;
+    State state_ = State::between;
+    std::string_view input_;            // what is not consumed: the caller's bytes, or all or the end of kept_
+    std::vector<char> kept_;            // a vector, not a string: moving it leaves views into it good
+    std::unique_ptr<Message> message_;  // made by the first byte, and reused
+    ErrorSlot error_;
+};
+
+}  // namespace stepwise::http
