@@ -1,0 +1,299 @@
+#!/usr/bin/env python3
+"""What the demos print: in both languages, with waits scaled down, and for threads only what must come before what.
+
+Usage: demos_test.py FOLDER_WITH_THE_BUILT_DEMOS
+"""
+
+import concurrent.futures
+import functools
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import typing
+import unittest
+
+TESTS = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TESTS))
+import python_suite  # noqa: E402
+
+SOURCES = TESTS.parent / "demos"
+PROGRAMS = pathlib.Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else TESTS.parent / "build" / "demos"
+
+PLAIN = ("sync", "generator")
+TIMED = ("sync_slow", "callback", "coroutine_v1", "coroutine_v2", "coroutine_v3")
+LANGUAGES = ("en", "zh")
+SCALE = 0.1  # B ends 3 program seconds before A's operation: 300 ms for a busy machine to be late
+ROUNDING_SECONDS = 0.11  # two stamps, each rounded to a tenth
+DEADLINE_SECONDS = 120
+BANNER_LINES_MAX = 15
+
+# What the demos say, in English and in Chinese. Whatever is not here is the same in both, or a test compares it whole.
+CHINESE = (
+    (r"回调 进入", "callback in"), (r"回调 离开", "callback out"),
+    (r"([A-Z]) 进入", r"\1 in"), (r"([A-Z]) 离开", r"\1 out"), (r"([A-Z]) 得到: (.*)", r"\1 got: \2"),
+    (r"io 开始(.*)", r"io begins\1"), (r"io 结束(.*)", r"io ends\1"),
+    (r"没有人等 (.*)", r"nobody waits for \1"),
+    (r"生成器到头了，不是错误", "the generator is at its end, which is no error"),
+    (r"-- 两个同时来: (.*)", r"-- two at once: \1"),
+)
+
+
+class Line(typing.NamedTuple):
+    seconds: float
+    thread: str
+    text: str
+
+
+def environment(**variables):
+    rest = {name: value for name, value in os.environ.items() if name not in ("LANG", "LC_ALL", "LC_MESSAGES")}
+    return {**rest, **variables}
+
+
+def start(name, *arguments, **variables):
+    return subprocess.run([PROGRAMS / name, *arguments], capture_output=True, encoding="utf-8",
+                          timeout=DEADLINE_SECONDS, env=environment(**variables), check=False)
+
+
+@functools.cache
+def output(name, language):
+    arguments = ["--lang", language] + ([] if name in PLAIN else ["--scale", str(SCALE)])
+    done = start(name, *arguments)
+    if done.returncode != 0 or done.stderr:
+        raise AssertionError(f"{name} left with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def in_english(text):
+    for chinese, english in CHINESE:
+        if re.fullmatch(chinese, text):
+            return re.sub(chinese, english, text)
+    return text
+
+
+def lines_of(name, language):
+    """The stamped lines, translated to English."""
+    found = []
+    for text in output(name, language).splitlines():
+        stamped = re.fullmatch(r"\[ *(\d+\.\d) s(?: \| (\w+) *)?\] (.*)", text)
+        if stamped:
+            seconds, thread, said = stamped.groups()
+            found.append(Line(float(seconds), thread or "main", in_english(said)))
+    return found
+
+
+def answers_of(lines):
+    return [line.text for line in lines if " got: " in line.text]
+
+
+class DemoCase(unittest.TestCase):
+    maxDiff = None
+
+    def check_in_both_languages(self, check, *names):
+        for name in names:
+            for language in LANGUAGES:
+                with self.subTest(demo=name, language=language):
+                    check(lines_of(name, language))
+
+    def assert_order(self, lines, *texts):
+        """Each text occurs, and the first one of each comes after the first one of the text before it."""
+        said = [line.text for line in lines]
+        for text in texts:
+            self.assertIn(text, said)
+        places = [said.index(text) for text in texts]
+        self.assertEqual(places, sorted(places), f"wanted {texts} in this order, got {said}")
+
+    def assert_takes(self, lines, first, second, seconds):
+        at = {line.text: line.seconds for line in reversed(lines)}
+        self.assertGreaterEqual(at[second] - at[first], seconds - ROUNDING_SECONDS)
+
+    def assert_thread(self, lines, thread, texts):
+        self.assertEqual([line.text for line in lines if line.thread == thread], texts)
+
+
+class Sync(DemoCase):
+    def test_sync_prints_all_of_A_and_then_all_of_B(self):
+        self.assertEqual(output("sync", "en"), "A in\nA out\nB in\nB out\n")
+        self.assertEqual(output("sync", "zh"), "A 进入\nA 离开\nB 进入\nB 离开\n")
+
+    def test_sync_slow_keeps_B_and_C_waiting_until_A_is_out(self):
+        def check(lines):
+            self.assert_thread(lines, "main", [
+                "A in", "io begins", "io ends", "A got: data-A", "A out", "B in", "B out", "C in", "C out"])
+            self.assert_takes(lines, "A in", "B in", 5)
+            self.assert_takes(lines, "B in", "B out", 2)
+            self.assert_takes(lines, "A in", "C out", 7)
+
+        self.check_in_both_languages(check, "sync_slow")
+
+    def test_sync_slow_draws_bars_that_do_not_overlap(self):
+        bars = re.findall(r"^([ABC]) ( *)(\|=*)$", output("sync_slow", "en"), re.MULTILINE)
+        self.assertEqual([name for name, _, _ in bars], ["A", "B", "C"])
+        end = 0
+        for name, before, bar in bars:
+            self.assertGreaterEqual(len(before), end, f"{name} begins before the one ahead of it ends")
+            end = len(before) + len(bar) - 1
+        self.assertGreaterEqual(end, 14)
+
+
+class Callback(DemoCase):
+    def test_A_leaves_before_its_answer_comes_and_B_and_C_are_served_meanwhile(self):
+        def check(lines):
+            self.assert_thread(lines, "main", ["A in", "A out", "B in", "B out", "C in", "C out"])
+            self.assert_thread(lines, "io", ["io begins", "io ends", "callback in", "A got: data-A", "callback out"])
+            self.assert_order(lines, "A in", "io begins")
+            self.assert_order(lines, "C out", "io ends", "A got: data-A")
+            self.assert_takes(lines, "io begins", "io ends", 5)
+
+        self.check_in_both_languages(check, "callback")
+
+    def test_the_process_waits_for_the_last_line_of_its_thread(self):
+        def check(lines):
+            self.assertEqual(lines[-1].text, "callback out")
+
+        self.check_in_both_languages(check, "callback")
+
+
+class Generator(DemoCase):
+    def test_values_flow_out_and_in_and_the_end_is_a_value(self):
+        self.assertEqual(output("generator", "en").splitlines(), [
+            "made: nothing runs yet", "  countdown begins", "took 3", "took 2", "took 1", "  countdown ends",
+            "the end: no value, no error", "average of 10 20 30 so far: 10 15 20",
+            "  countdown begins", "a for loop took 2", "a for loop took 1", "  countdown ends"])
+        self.assertEqual(output("generator", "zh").splitlines(), [
+            "已创建: 什么都没运行", "  倒数开始", "取出 3", "取出 2", "取出 1", "  倒数结束",
+            "到头了: 没有值，也没有错误", "10 20 30 一路的平均: 10 15 20",
+            "  倒数开始", "for 循环取出 2", "for 循环取出 1", "  倒数结束"])
+
+
+TWO_AT_ONCE = "-- two at once: D, A"
+END = "the generator is at its end, which is no error"
+
+
+def split_at_two(lines):
+    at = next(place for place, line in enumerate(lines) if line.text == TWO_AT_ONCE)
+    return lines[:at], lines[at + 1:]
+
+
+class Coroutines(DemoCase):
+    def test_one_request_waits_while_B_and_C_are_served_in_all_three_versions(self):
+        def check(lines):
+            alone, _ = split_at_two(lines)
+            alone = [line for line in alone if line.text != END]
+            self.assert_thread(alone, "main", ["A in", "B in", "B out", "C in", "C out", "A got: data-A", "A out"])
+            self.assert_thread(alone, "io", ["io begins: A", "io ends: A"])
+            self.assert_order(alone, "A in", "io begins: A")
+            self.assert_order(alone, "C out", "io ends: A", "A got: data-A")
+            self.assert_takes(alone, "io begins: A", "io ends: A", 5)
+
+        self.check_in_both_languages(check, "coroutine_v1", "coroutine_v2", "coroutine_v3")
+
+    def test_versions_1_and_2_come_to_the_end_of_a_generator_without_an_error(self):
+        def check(lines):
+            alone, _ = split_at_two(lines)
+            self.assertEqual(alone[-1].text, END)
+
+        self.check_in_both_languages(check, "coroutine_v1", "coroutine_v2")
+
+    def test_versions_1_and_2_give_the_answer_for_D_to_A_and_lose_D_and_the_answer_for_A(self):
+        def check(lines):
+            _, both = split_at_two(lines)
+            self.assert_thread(both, "main", [
+                "D in", "A in", "A got: data-D", "A out", END, "nobody waits for data-A"])
+            self.assert_order(both, "io ends: D", "A got: data-D")
+            self.assert_order(both, "io ends: A", "nobody waits for data-A")
+
+        self.check_in_both_languages(check, "coroutine_v1", "coroutine_v2")
+
+    def test_version_3_gives_each_of_two_at_once_its_own_answer(self):
+        def check(lines):
+            _, both = split_at_two(lines)
+            self.assert_thread(both, "main", [
+                "D in", "A in", "D got: data-D", "D out", "A got: data-A", "A out"])
+            self.assert_order(both, "A in", "io ends: D", "D got: data-D")
+            self.assert_order(both, "io begins: A", "io ends: A", "A got: data-A")
+
+        self.check_in_both_languages(check, "coroutine_v3")
+
+
+class FourStyles(DemoCase):
+    """Sync, callback, generator and (once it is built) coroutine on the runtime: one answer, four orders."""
+
+    def lines_of_one_round(self, name):
+        lines = lines_of(name, "en")
+        places = [place for place, line in enumerate(lines) if line.text == TWO_AT_ONCE]
+        return lines[:places[0]] if places else lines
+
+    def order_of_the_lesson(self, name):
+        lines = self.lines_of_one_round(name)
+        self.assertEqual(answers_of(lines), ["A got: data-A"])
+        said = [line.text for line in lines]
+        for text in ("A in", "B in", "B out", "C in", "C out"):
+            self.assertIn(text, said)
+        return [text for text in said if text in ("B in", "A got: data-A", "A out")]
+
+    def test_sync_answers_and_leaves_before_it_serves_the_next(self):
+        self.assertEqual(self.order_of_the_lesson("sync_slow"), ["A got: data-A", "A out", "B in"])
+
+    def test_callback_leaves_serves_the_next_and_answers_last(self):
+        self.assertEqual(self.order_of_the_lesson("callback"), ["A out", "B in", "A got: data-A"])
+
+    def test_generator_serves_the_next_and_still_leaves_after_its_answer(self):
+        self.assertEqual(self.order_of_the_lesson("coroutine_v3"), ["B in", "A got: data-A", "A out"])
+
+    def test_coroutine_on_the_runtime_serves_the_next_and_still_leaves_after_its_answer(self):
+        if not (PROGRAMS / "coroutine").exists():
+            self.skipTest("the demo `coroutine` is not built")
+        self.assertEqual(self.order_of_the_lesson("coroutine"), ["B in", "A got: data-A", "A out"])
+
+
+class Flags(DemoCase):
+    def test_help_leaves_with_0_and_names_the_flags(self):
+        for name in PLAIN + TIMED:
+            with self.subTest(demo=name):
+                done = start(name, "--help")
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                self.assertIn("--lang", done.stdout)
+                self.assertIn("--scale", done.stdout)
+
+    def test_a_wrong_argument_leaves_with_2_and_one_line_on_stderr(self):
+        for name in PLAIN + TIMED:
+            for argument in ("--nope", "--lang=fr", "--scale=0"):
+                with self.subTest(demo=name, argument=argument):
+                    done = start(name, argument)
+                    self.assertEqual((done.returncode, done.stdout), (2, ""))
+                    self.assertRegex(done.stderr, rf"\A{name}: [^\n]+\n\Z")
+
+    def test_LANG_chooses_the_language_and_the_flag_wins(self):
+        self.assertEqual(start("sync", LANG="zh_CN.UTF-8").stdout, output("sync", "zh"))
+        self.assertEqual(start("sync", LANG="en_US.UTF-8").stdout, output("sync", "en"))
+        self.assertEqual(start("sync").stdout, output("sync", "en"))
+        self.assertEqual(start("sync", "--lang", "en", LANG="zh_CN.UTF-8").stdout, output("sync", "en"))
+
+
+class Sources(DemoCase):
+    def test_a_demo_opens_with_a_banner_of_at_most_15_lines_that_says_how_to_run_it(self):
+        sources = sorted(SOURCES.glob("[0-9][0-9]_*.cpp"))
+        self.assertGreaterEqual(len(sources), len(PLAIN + TIMED))
+        for source in sources:
+            with self.subTest(demo=source.name):
+                lines = source.read_text(encoding="utf-8").splitlines()
+                banner = next(place for place, line in enumerate(lines) if not line.startswith("//"))
+                self.assertTrue(0 < banner <= BANNER_LINES_MAX, f"{banner} lines")
+                text = "\n".join(lines[:banner])
+                for part in ("The demo before it:", "Run:", "Try:", "Prints:", f"run {source.name[:2]}"):
+                    self.assertIn(part, text)
+
+    def test_the_map_of_the_folder_names_every_demo(self):
+        readme = (SOURCES / "README.md").read_text(encoding="utf-8")
+        for source in SOURCES.glob("[0-9][0-9]_*.cpp"):
+            self.assertIn(f"({source.name})", readme)
+
+
+if __name__ == "__main__":
+    # They sleep more than they work: all at once, before the cases look at what was printed.
+    with concurrent.futures.ThreadPoolExecutor() as together:
+        runs = [together.submit(output, name, language) for name in PLAIN + TIMED for language in LANGUAGES]
+        concurrent.futures.wait(runs)  # what went wrong shows in the case that looks at it: a failed run is not cached
+    python_suite.main()
