@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <stepwise/runtime/frame_pool.hpp>
 #include <type_traits>
 #include <utility>
 
@@ -143,7 +144,9 @@ private:
 };
 
 template <class Yield, class Send>
-class Generator<Yield, Send>::promise_type : public detail::YieldedValue<Yield>, public detail::SentValue<Send> {
+class Generator<Yield, Send>::promise_type : public frame_pool::Pooled,
+                                             public detail::YieldedValue<Yield>,
+                                             public detail::SentValue<Send> {
 public:
     // Nobody but the generator's owner resumes a paused body; its frame, and so this awaiter, stays alive until then.
     struct Pause {
