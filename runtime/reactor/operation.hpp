@@ -82,7 +82,8 @@ struct Operation {
     std::size_t size = 0;
     std::int64_t offset = current_offset;
     Complete complete;
-    Operation* next = nullptr;  // the reactor's, while pending
+    Operation* next = nullptr;       // the reactor's, while pending
+    void* offloaded_job = nullptr;  // the host's, while a thread of the pool has it
 
 private:
     void prepare(OperationKind new_kind, int new_fd) noexcept {

@@ -1,0 +1,190 @@
+// Coro<T>: a coroutine object. Lazy, move-only, the owner of its frame; `co_await` runs it inside the awaiting Task.
+//
+// The frame ends with the Coro. A Coro runs at most once, and only inside a Task: give it to EventLoop::create_task, run,
+// gather …, or await it in another Coro. Its parameters are copied into the frame as they are declared: a reference
+// parameter must outlive the frame, which an awaiting caller guarantees and a spawned task does not. One thread.
+#pragma once
+
+#include <stepwise/runtime/errors.hpp>
+#include <stepwise/runtime/frame_pool.hpp>
+#include <stepwise/runtime/task_base.hpp>
+
+#include <cxxabi.h>
+
+#include <coroutine>
+#include <exception>
+#include <memory>
+#include <new>
+#include <type_traits>
+#include <typeinfo>
+#include <utility>
+
+namespace stepwise {
+
+template <class T = void>
+class Coro;
+
+namespace detail {
+
+struct PromiseBase {
+    struct FinalAwaiter {
+        bool await_ready() const noexcept { return false; }
+        // Resumed by nobody: the frame is done and its owner destroys it. The task goes on with the parent.
+        template <class Promise>
+        void await_suspend(std::coroutine_handle<Promise> frame) const noexcept {
+            PromiseBase& promise = frame.promise();
+            if (promise.parent) {
+                promise.task->continue_with(promise.parent);
+            } else {
+                promise.task->root_returned();
+            }
+        }
+        void await_resume() const noexcept {}
+    };
+
+    static void* operator new(std::size_t bytes) { return frame_pool::allocate(bytes); }
+    static void operator delete(void* frame, std::size_t bytes) noexcept { frame_pool::deallocate(frame, bytes); }
+
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+    FinalAwaiter final_suspend() const noexcept { return {}; }
+
+    void unhandled_exception() noexcept {
+        // Told by type, not by rethrowing: a throw costs thousands of instructions at every level that it crosses.
+        if (const std::type_info* type = abi::__cxa_current_exception_type(); type && *type == typeid(CancelledError)) {
+            cancelled = true;
+        } else {
+            error = std::current_exception();
+        }
+    }
+    void rethrow() const {
+        if (cancelled) throw CancelledError();
+        if (error) std::rethrow_exception(error);
+    }
+
+    std::coroutine_handle<> parent;  // who awaits this frame; none for a task's root
+    TaskBase* task = nullptr;        // set when the frame starts
+    std::exception_ptr error;
+    bool cancelled = false;
+};
+
+template <class T>
+struct Promise : PromiseBase {
+    Promise() noexcept {}
+    ~Promise() {
+        if (has_value) value.~T();
+    }
+
+    Coro<T> get_return_object() noexcept;
+
+    template <class U = T>
+        requires std::is_constructible_v<T, U&&>
+    void return_value(U&& result) noexcept(std::is_nothrow_constructible_v<T, U&&>) {
+        ::new (static_cast<void*>(std::addressof(value))) T(std::forward<U>(result));
+        has_value = true;
+    }
+    T take() {
+        rethrow();
+        return std::move(value);
+    }
+
+    bool has_value = false;
+    union {
+        T value;
+    };
+};
+
+template <class T>
+struct Promise<T&> : PromiseBase {
+    Coro<T&> get_return_object() noexcept;
+    void return_value(T& result) noexcept { value = std::addressof(result); }
+    T& take() {
+        rethrow();
+        return *value;
+    }
+
+    T* value = nullptr;
+};
+
+template <>
+struct Promise<void> : PromiseBase {
+    Coro<void> get_return_object() noexcept;
+    void return_void() const noexcept {}
+    void take() const { rethrow(); }
+};
+
+}  // namespace detail
+
+template <class T>
+class [[nodiscard]] Coro {
+public:
+    using promise_type = detail::Promise<T>;
+    using Handle = std::coroutine_handle<promise_type>;
+    using value_type = T;
+
+    Coro(Coro&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
+    Coro& operator=(Coro&& other) noexcept {
+        if (this != &other) {
+            destroy();
+            frame_ = std::exchange(other.frame_, nullptr);
+        }
+        return *this;
+    }
+    ~Coro() { destroy(); }
+
+    // Gives the frame away, to a Task that will own it. Throws std::logic_error if there is none, or it has run.
+    Handle release() {
+        check_unstarted();
+        return std::exchange(frame_, nullptr);
+    }
+
+    bool await_ready() const noexcept { return false; }
+    // Resumed by the trampoline of the same task, when the child frame returns; the child lives in this Coro until then.
+    template <class Awaiting>
+    void await_suspend(std::coroutine_handle<Awaiting> awaiting) {
+        check_unstarted();
+        start_in(*awaiting.promise().task, awaiting);
+    }
+    T await_resume() { return frame_.promise().take(); }
+
+    // For awaiters that run a Coro as a child of their own: `parent` goes on when it returns.
+    void start_in(TaskBase& task, std::coroutine_handle<> parent) noexcept {
+        detail::PromiseBase& promise = frame_.promise();
+        promise.parent = parent;
+        promise.task = &task;
+        task.continue_with(frame_);
+    }
+    void check_unstarted() const {
+        if (!frame_ || frame_.promise().task != nullptr) [[unlikely]] throw_started();
+    }
+
+private:
+    friend promise_type;
+    explicit Coro(Handle frame) noexcept : frame_(frame) {}
+
+    void destroy() noexcept {
+        if (frame_) frame_.destroy();
+    }
+    [[noreturn]] static void throw_started() {
+        throw std::logic_error("this Coro has been awaited, spawned or moved away already: a Coro runs once");
+    }
+
+    Handle frame_;
+};
+
+namespace detail {
+
+template <class T>
+Coro<T> Promise<T>::get_return_object() noexcept {
+    return Coro<T>(std::coroutine_handle<Promise<T>>::from_promise(*this));
+}
+template <class T>
+Coro<T&> Promise<T&>::get_return_object() noexcept {
+    return Coro<T&>(std::coroutine_handle<Promise<T&>>::from_promise(*this));
+}
+inline Coro<void> Promise<void>::get_return_object() noexcept {
+    return Coro<void>(std::coroutine_handle<Promise<void>>::from_promise(*this));
+}
+
+}  // namespace detail
+
+}  // namespace stepwise

@@ -1,0 +1,251 @@
+#include <stepwise/runtime/event_loop.hpp>
+#include <stepwise/runtime/fd_watchers.hpp>
+#include <stepwise/runtime/signals.hpp>
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace stepwise {
+
+namespace {
+
+constinit thread_local EventLoop* running_loop = nullptr;
+
+std::string environment(const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr ? std::string() : std::string(value);
+}
+
+std::string describe(const std::exception_ptr& error) {
+    try {
+        std::rethrow_exception(error);
+    } catch (const std::exception& known) {
+        return known.what();
+    } catch (const CancelledError& cancelled) {
+        return cancelled.what();
+    } catch (...) {
+        return "an exception that is not a std::exception";
+    }
+}
+
+}  // namespace
+
+void Scheduler::throw_wrong_thread(const char* call) {
+    throw std::logic_error(fmt::format("{} was called from a thread that is not the loop's. "
+                                       "Only EventLoop::call_soon_threadsafe may be: let it make this call",
+                                       call));
+}
+
+void Scheduler::report_lost(std::exception_ptr error, const char* where) noexcept {
+    if (EventLoop* loop = EventLoop::running()) return loop->call_exception_handler(std::move(error), where);
+    std::fprintf(stderr, "stepwise: %s: %s\n", where, describe(error).c_str());
+}
+
+EventLoop::EventLoop() : EventLoop(Options()) {}
+
+EventLoop::EventLoop(Options options)
+    : clock_(options.clock == nullptr ? &steady_clock_ : options.clock),
+      calls_(*this),
+      debug_(options.debug || environment("STEPWISE_DEBUG") == "1"),
+      executor_(options.thread_pool),
+      watchers_(std::make_unique<FdWatchers>(*this)),
+      signals_(std::make_unique<SignalHandlers>(*this)) {
+    choose_reactor(options);
+}
+
+void EventLoop::choose_reactor(Options& options) {
+    std::string wanted = options.reactor.empty() ? environment("STEPWISE_REACTOR") : options.reactor;
+    if (wanted != "" && wanted != "epoll" && wanted != "io_uring") {
+        throw std::invalid_argument(fmt::format("unknown reactor '{}': choose epoll or io_uring", wanted));
+    }
+    if (wanted != "epoll") {
+        std::string why_not;
+        reactor_ = make_uring_reactor(*this, options.reactor_options, why_not);
+        if (reactor_ != nullptr) return;
+        if (wanted == "io_uring") {
+            throw std::system_error(ENOSYS, std::generic_category(), "the io_uring reactor cannot be used: " + why_not);
+        }
+        if (debug_) std::fprintf(stderr, "stepwise: using epoll, io_uring is not available: %s\n", why_not.c_str());
+    }
+    reactor_ = make_epoll_reactor(*this, options.reactor_options);
+}
+
+EventLoop::~EventLoop() {
+    EventLoop* outer = std::exchange(running_loop, this);
+    owner_thread_ = &detail::thread_marker;
+    signals_.reset();
+    watchers_.reset();
+    discard_everything();
+    executor_.stop();
+    discard_everything();
+    reactor_.reset();
+    running_loop = outer;
+}
+
+void EventLoop::discard_everything() noexcept {
+    discarding_ = true;
+    do {
+        take_threadsafe();
+        run_queue(turn_);
+        run_queue(before_poll_);
+        run_queue(ready_);
+        // The newest first: a task that waits for another was usually there before it.
+        if (tasks_ != nullptr) tasks_->destroy_pending();
+    } while (tasks_ != nullptr || !ready_.empty() || !before_poll_.empty() || !threadsafe_.empty());
+}
+
+EventLoop* EventLoop::running() noexcept { return running_loop; }
+
+EventLoop& EventLoop::current() {
+    if (running_loop == nullptr) {
+        throw std::logic_error("no event loop runs on this thread: call this from inside run() or a task");
+    }
+    return *running_loop;
+}
+
+void EventLoop::run_once(bool may_block) {
+    if (in_turn_) throw std::logic_error("EventLoop::run_once was called from inside a turn of the same loop");
+    owner_thread_ = &detail::thread_marker;
+    EventLoop* outer = std::exchange(running_loop, this);
+    in_turn_ = true;
+    poll(may_block);
+    if (!timers_.empty()) timers_.fire_due(clock_->now());
+    run_ready();
+    in_turn_ = false;
+    running_loop = outer;
+}
+
+void EventLoop::poll(bool may_block) {
+    if (!before_poll_.empty()) {
+        ReadyQueue writes = before_poll_.detach();
+        run_queue(writes);
+    }
+    std::optional<Duration> timeout;
+    if (!may_block || stopping_ || !ready_.empty()) {
+        timeout = Duration::zero();
+    } else if (!timers_.empty()) {
+        timeout = clock_->wait_for(timers_.next_due());
+    }
+    if (timeout != Duration::zero()) {
+        sleeping_.store(true, std::memory_order_seq_cst);
+        if (!threadsafe_.empty() || signals_arrived_.load(std::memory_order_seq_cst)) timeout = Duration::zero();
+    }
+    if (timeout != Duration::zero() || !reactor_->idle()) reactor_->wait(timeout);
+    sleeping_.store(false, std::memory_order_relaxed);
+    take_threadsafe();
+    if (signals_arrived_.load(std::memory_order_relaxed) && signals_arrived_.exchange(false)) signals_->deliver();
+    if (may_block && !stopping_ && ready_.empty() && !timers_.empty() && reactor_->idle()) {
+        clock_->idle_until(timers_.next_due());
+    }
+}
+
+void EventLoop::take_threadsafe() noexcept { threadsafe_.take_into(ready_); }
+
+void EventLoop::run_ready() noexcept {
+    turn_ = ready_.detach();
+    run_queue(turn_);
+}
+
+void EventLoop::run_queue(ReadyQueue& queue) noexcept {
+    for (;;) {
+        try {
+            while (ReadyNode* node = queue.pop()) node->run(*node);
+            return;
+        } catch (...) {
+            call_exception_handler(std::current_exception(), "a callback");
+        }
+    }
+}
+
+void EventLoop::run_turns(const bool& until) {
+    if (running_) throw std::logic_error("this event loop is running already");
+    if (running_loop != nullptr) throw std::logic_error("another event loop is running on this thread");
+    running_ = true;
+    while (!until && !stopping_) run_once();
+    running_ = false;
+    stopping_ = false;
+}
+
+void EventLoop::run_forever() {
+    const bool never = false;
+    run_turns(never);
+}
+
+void EventLoop::run_until_done(FutureBase& future) {
+    struct Done final : Waiter {
+        Done() noexcept
+            : Waiter([](Waiter& waiter, FutureBase*) noexcept { static_cast<Done&>(waiter).is_done = true; }) {}
+        bool is_done = false;
+    } done;
+    if (future.done()) return;
+    future.add_waiter(done);
+    run_turns(done.is_done);
+    if (!done.is_done) {
+        future.remove_waiter(done);
+        throw std::logic_error("the event loop was stopped before the task that it ran was done");
+    }
+}
+
+void EventLoop::stop() {
+    check_thread("EventLoop::stop");
+    stopping_ = true;
+}
+
+void EventLoop::fire_call(Timer& timer) noexcept {
+    auto& node = static_cast<detail::CallNode&>(timer);
+    node.nodes.scheduler().push_ready(node);
+}
+
+void EventLoop::post_threadsafe(ReadyNode& node) noexcept {
+    threadsafe_.push(node);
+    if (sleeping_.load(std::memory_order_seq_cst) && sleeping_.exchange(false, std::memory_order_seq_cst)) {
+        reactor_->wake();
+    }
+}
+
+void EventLoop::signal_arrived() noexcept {
+    signals_arrived_.store(true, std::memory_order_seq_cst);
+    reactor_->wake();
+}
+
+void EventLoop::call_exception_handler(std::exception_ptr error, std::string_view where) noexcept {
+    if (exception_handler_) return exception_handler_(std::move(error), where);
+    std::string what = describe(error);
+    std::fprintf(stderr, "stepwise: %.*s: %s\n", static_cast<int>(where.size()), where.data(), what.c_str());
+}
+
+bool EventLoop::cancel_all_tasks(int turns_max) {
+    for (TaskBase* task = tasks_; task != nullptr; task = task->next_task()) task->request_cancel();
+    for (int turn = 0; tasks_ != nullptr && turn < turns_max; ++turn) run_once();
+    return tasks_ == nullptr;
+}
+
+std::size_t EventLoop::task_count() const noexcept {
+    std::size_t count = 0;
+    for (TaskBase* task = tasks_; task != nullptr; task = task->next_task()) ++count;
+    return count;
+}
+
+void EventLoop::add_reader(int fd, Callback callback) {
+    check_thread("EventLoop::add_reader");
+    watchers_->add(fd, FdWatchers::Direction::read, std::move(callback));
+}
+
+void EventLoop::add_writer(int fd, Callback callback) {
+    check_thread("EventLoop::add_writer");
+    watchers_->add(fd, FdWatchers::Direction::write, std::move(callback));
+}
+
+bool EventLoop::remove_reader(int fd) noexcept { return watchers_->remove(fd, FdWatchers::Direction::read); }
+bool EventLoop::remove_writer(int fd) noexcept { return watchers_->remove(fd, FdWatchers::Direction::write); }
+
+void EventLoop::add_signal_handler(int signal_number, Callback callback) {
+    check_thread("EventLoop::add_signal_handler");
+    signals_->add(signal_number, std::move(callback));
+}
+
+bool EventLoop::remove_signal_handler(int signal_number) noexcept { return signals_->remove(signal_number); }
+
+}  // namespace stepwise

@@ -1,0 +1,220 @@
+// EventLoop: one thread's loop. A turn polls the reactor, fires the timers that are due, then runs exactly the handles
+// that are ready at that point; what becomes ready meanwhile runs in the next turn.
+//
+// It owns its tasks until they are done, its call nodes, its reactor and its thread pool. Everything but
+// call_soon_threadsafe and wakeups by signals belongs to the thread that runs it (law 5): elsewhere std::logic_error.
+// Its end destroys what is left: pending tasks are cancelled without running further, queued calls are not made.
+#pragma once
+
+#include <stepwise/runtime/clock.hpp>
+#include <stepwise/runtime/executor.hpp>
+#include <stepwise/runtime/handle.hpp>
+#include <stepwise/runtime/reactor/reactor.hpp>
+#include <stepwise/runtime/task.hpp>
+#include <stepwise/runtime/thread_pool.hpp>
+#include <stepwise/runtime/threadsafe_queue.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace stepwise {
+
+class SignalHandlers;
+class FdWatchers;
+
+class EventLoop final : public Scheduler, private ReactorHost {
+public:
+    // What went wrong, and in what: "Task-3", "a callback". Runs on the loop's thread and must not throw.
+    using ExceptionHandler = std::function<void(std::exception_ptr, std::string_view where)>;
+    using Callback = std::function<void()>;
+
+    struct Options {
+        // "epoll" or "io_uring"; empty: $STEPWISE_REACTOR, else io_uring where it works and epoll where not.
+        std::string reactor;
+        ReactorOptions reactor_options;
+        ThreadPool::Options thread_pool;
+        // Not owned; must outlive the loop. nullptr: the steady clock.
+        Clock* clock = nullptr;
+        // Reports what it falls back to, on stderr. Also set by STEPWISE_DEBUG=1.
+        bool debug = false;
+    };
+
+    EventLoop();
+    // Throws std::invalid_argument for an unknown reactor, std::system_error for one that was named and does not work.
+    explicit EventLoop(Options options);
+    ~EventLoop();
+
+    // The loop that is running on this thread, or nullptr.
+    static EventLoop* running() noexcept;
+    // The same; throws std::logic_error if there is none.
+    static EventLoop& current();
+
+    // One turn. Blocks until there is something to do only if `may_block`.
+    void run_once(bool may_block = true);
+    // Runs until `stop`.
+    void run_forever();
+    // Runs until the task is done; gives its result or throws its error. std::logic_error if stop() came first.
+    template <class T>
+    T run_until_complete(Coro<T> main) {
+        Task<T> task = create_task(std::move(main));
+        return run_until_complete(task);
+    }
+    template <class T>
+    T run_until_complete(Future<T> future) {
+        run_until_done(future.shared_state());
+        if constexpr (std::is_copy_constructible_v<T> || std::is_void_v<T>) {
+            return future.result();
+        } else {
+            future.shared_state().check_result();
+            return T(std::move(future.shared_state().value()));
+        }
+    }
+    // The loop returns from run_forever, or run_until_complete, at the end of this turn.
+    void stop();
+    bool is_running() const noexcept { return running_; }
+
+    TimePoint time() noexcept { return clock_->now(); }
+
+    // `function()` runs in the next turn, in the order of the calls. What it throws goes to the exception handler.
+    template <class Function>
+    Handle call_soon(Function function) {
+        check_thread("EventLoop::call_soon");
+        detail::CallNode& node = prepare_call(std::move(function));
+        ready_.push(node);
+        return Handle(node, timers_);
+    }
+    template <class Function>
+    Handle call_at(TimePoint due, Function function) {
+        check_thread("EventLoop::call_at");
+        detail::CallNode& node = prepare_call(std::move(function));
+        node.fire = &EventLoop::fire_call;
+        add_timer(node, due);
+        return Handle(node, timers_);
+    }
+    template <class Function>
+    Handle call_later(Duration delay, Function function) {
+        return call_at(time() + delay, std::move(function));
+    }
+    // The one door for other threads: lock-free, one wake for many calls. `function` runs and ends on the loop's thread.
+    template <class Function>
+    void call_soon_threadsafe(Function function) {
+        post_threadsafe(*new detail::ThreadsafeCall<Function>(*this, std::move(function)));
+    }
+
+    // Starts in the next turn. The frame must own what it uses: references among its parameters must outlive the task.
+    template <class T>
+    Task<T> create_task(Coro<T> body) {
+        static_assert(!std::is_reference_v<T>, "a Task keeps its result: return a value or a pointer");
+        check_thread("EventLoop::create_task");
+        body.check_unstarted();
+        return Task<T>(*new detail::TaskState<T>(*this, std::move(body)));
+    }
+    template <class T = void>
+    Future<T> create_future() {
+        check_thread("EventLoop::create_future");
+        return Future<T>(*new detail::FutureState<T>(*this));
+    }
+
+    // Runs `function()` on a thread of the pool; its result, or exception, comes back on the loop. Cancelling the future
+    // does not stop a function that runs: its result is dropped. LimitError when the pool's queue is full.
+    template <class Function>
+    auto run_in_executor(Function function) -> Future<std::invoke_result_t<Function&>> {
+        check_thread("EventLoop::run_in_executor");
+        using Result = std::invoke_result_t<Function&>;
+        Future<Result> future = create_future<Result>();
+        auto job = std::make_unique<detail::ExecutorJob<Result, Function>>(*this, future, std::move(function));
+        executor_.submit(*job);
+        job.release();
+        return future;
+    }
+
+    // `callback` runs each time that the descriptor is readable (writable), until it is removed. Replaces an earlier one.
+    // For foreign libraries that own a descriptor; the loop does not read, and does not close.
+    void add_reader(int fd, Callback callback);
+    void add_writer(int fd, Callback callback);
+    // False if there was none. Must come before the descriptor is closed.
+    bool remove_reader(int fd) noexcept;
+    bool remove_writer(int fd) noexcept;
+
+    // `callback` runs on the loop for each delivery, or burst of deliveries, of the signal. The earlier disposition comes
+    // back with remove_signal_handler or the loop's end. One loop per signal: std::logic_error. sigaction(2).
+    void add_signal_handler(int signal_number, Callback callback);
+    bool remove_signal_handler(int signal_number) noexcept;
+
+    // What nobody caught: of callbacks, of tasks whose result nobody can ask for. nullptr: back to a line on stderr.
+    void set_exception_handler(ExceptionHandler handler) { exception_handler_ = std::move(handler); }
+    void call_exception_handler(std::exception_ptr error, std::string_view where) noexcept;
+
+    // Asks every task to cancel, and runs until they are done; at most `turns_max` turns. True if none is left.
+    bool cancel_all_tasks(int turns_max = 1000);
+    std::size_t task_count() const noexcept;
+
+    // For awaiters, streams and servers.
+    Reactor& reactor() noexcept { return *reactor_; }
+    void add_timer(Timer& timer, TimePoint due) { timers_.add(timer, due); }
+    void remove_timer(Timer& timer) noexcept { timers_.remove(timer); }
+    // `node` runs once, at the end of this turn, before the loop polls: for writes that are corked within a turn.
+    void before_poll(ReadyNode& node) noexcept { before_poll_.push(node); }
+    bool cancel_before_poll(ReadyNode& node) noexcept { return before_poll_.remove(node); }
+    void post_threadsafe(ReadyNode& node) noexcept;
+    // From a signal handler: look at the signals that came.
+    void signal_arrived() noexcept;
+
+    void push_ready(ReadyNode& node) noexcept override { ready_.push(node); }
+
+private:
+    friend class Scheduler;
+
+    template <class Function>
+    detail::CallNode& prepare_call(Function function) {
+        detail::CallNode& node = calls_.take();
+        node.hold(std::move(function));
+        return node;
+    }
+    static void fire_call(Timer& timer) noexcept;
+
+    void offload(Operation& operation) override { executor_.offload(*this, operation); }
+    void abandon_offloaded(Operation& operation) noexcept override { executor_.abandon_offloaded(operation); }
+
+    void run_until_done(FutureBase& future);
+    void run_turns(const bool& until);
+    void poll(bool may_block);
+    void take_threadsafe() noexcept;
+    void run_ready() noexcept;
+    void run_queue(ReadyQueue& queue) noexcept;
+    void discard_everything() noexcept;
+    void choose_reactor(Options& options);
+
+    SteadyClock steady_clock_;
+    Clock* clock_;
+    TimerQueue timers_;
+    detail::CallNodes calls_;
+    ReadyQueue turn_;  // what is left of the turn that runs
+    ReadyQueue before_poll_;
+    detail::ThreadsafeQueue threadsafe_;
+    std::atomic<bool> sleeping_ = false;
+    std::atomic<bool> signals_arrived_ = false;
+    bool running_ = false;
+    bool in_turn_ = false;
+    bool stopping_ = false;
+    bool debug_;
+    ExceptionHandler exception_handler_;
+    std::unique_ptr<Reactor> reactor_;
+    detail::Executor executor_;
+    std::unique_ptr<FdWatchers> watchers_;
+    std::unique_ptr<SignalHandlers> signals_;
+};
+
+// Makes a loop, runs `main` to its end, cancels the tasks that are left, and gives the result: asyncio.run.
+template <class T>
+T run(Coro<T> main, EventLoop::Options options = {}) {
+    EventLoop loop(std::move(options));
+    struct CancelRest {
+        EventLoop& loop;
+        ~CancelRest() { loop.cancel_all_tasks(); }
+    } cancel_rest{loop};
+    return loop.run_until_complete(std::move(main));
+}
+
+}  // namespace stepwise

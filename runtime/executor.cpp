@@ -1,0 +1,88 @@
+#include <stepwise/runtime/event_loop.hpp>
+#include <stepwise/runtime/executor.hpp>
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <latch>
+
+namespace stepwise::detail {
+
+void LoopJob::post_back() noexcept { loop_.post_threadsafe(*this); }
+
+// One read or write of a file. The operation points back to it, so that an awaiter that ends early can wait for it.
+class Executor::FileJob final : public LoopJob {
+public:
+    FileJob(EventLoop& loop, Operation& operation) noexcept
+        : LoopJob(loop, &FileJob::run_here, &FileJob::returned), operation_(&operation), request_(operation) {}
+
+    void abandon() noexcept {
+        ran_.wait();
+        operation_ = nullptr;
+    }
+
+private:
+    // What the thread needs, copied: the operation itself belongs to the loop's thread.
+    struct Request {
+        explicit Request(const Operation& operation) noexcept
+            : kind(operation.kind), fd(operation.fd), buffer(operation.buffer), size(operation.size),
+              offset(operation.offset) {}
+        OperationKind kind;
+        int fd;
+        void* buffer;
+        std::size_t size;
+        std::int64_t offset;
+    };
+
+    static ssize_t perform(const Request& request) noexcept {
+        bool at_offset = request.offset != Operation::current_offset;
+        if (request.kind == OperationKind::read) {
+            return at_offset ? ::pread(request.fd, request.buffer, request.size, request.offset)
+                             : ::read(request.fd, request.buffer, request.size);
+        }
+        return at_offset ? ::pwrite(request.fd, request.buffer, request.size, request.offset)
+                         : ::write(request.fd, request.buffer, request.size);
+    }
+    static void run_here(Job& job) noexcept {
+        auto& self = static_cast<FileJob&>(job);
+        ssize_t count;
+        do {
+            count = perform(self.request_);
+        } while (count < 0 && errno == EINTR);
+        self.result_ = count < 0 ? -errno : static_cast<int>(count);
+        self.ran_.count_down();
+        self.post_back();
+    }
+    static void returned(ReadyNode& node) {
+        std::unique_ptr<FileJob> self(&static_cast<FileJob&>(node));
+        if (self->operation_ == nullptr || self->loop_.discarding()) return;
+        self->operation_->result = self->result_;
+        self->loop_.reactor().finish_offloaded(*self->operation_);
+    }
+
+    Operation* operation_;
+    Request request_;
+    int result_ = 0;
+    std::latch ran_{1};
+};
+
+void Executor::offload(EventLoop& loop, Operation& operation) {
+    auto job = std::make_unique<FileJob>(loop, operation);
+    pool_.submit(*job);
+    operation.offloaded_job = job.release();
+}
+
+void Executor::abandon_offloaded(Operation& operation) noexcept {
+    static_cast<FileJob*>(operation.offloaded_job)->abandon();
+}
+
+void Executor::stop() noexcept {
+    Job* job = pool_.stop();
+    while (job != nullptr) {
+        Job* next = job->next_job;
+        delete static_cast<LoopJob*>(job);
+        job = next;
+    }
+}
+
+}  // namespace stepwise::detail

@@ -1,0 +1,96 @@
+// The loop's side of the thread pool: jobs whose result comes back to a Future, and file operations for a reactor that
+// cannot do them itself.
+//
+// A job is made and destroyed on the loop's thread; in between a pool thread runs it and posts it back, intrusively. The
+// loop's end stops the pool first: jobs that run are waited for, those that wait are dropped and their futures with them.
+#pragma once
+
+#include <stepwise/runtime/future.hpp>
+#include <stepwise/runtime/reactor/operation.hpp>
+#include <stepwise/runtime/thread_pool.hpp>
+
+#include <exception>
+#include <memory>
+#include <optional>
+#include <utility>
+
+namespace stepwise {
+
+class EventLoop;
+
+namespace detail {
+
+// A job that returns to the loop as a handle.
+class LoopJob : public Job, public ReadyNode {
+public:
+    virtual ~LoopJob() = default;
+
+protected:
+    LoopJob(EventLoop& loop, Job::Run on_run, ReadyNode::Run on_return) noexcept
+        : Job(on_run), ReadyNode(on_return), loop_(loop) {}
+    void post_back() noexcept;
+
+    EventLoop& loop_;
+};
+
+template <class Result, class Function>
+class ExecutorJob final : public LoopJob {
+public:
+    ExecutorJob(EventLoop& loop, Future<Result> future, Function function)
+        : LoopJob(loop, &ExecutorJob::run_here, &ExecutorJob::returned),
+          future_(std::move(future)),
+          function_(std::move(function)) {}
+
+private:
+    static void run_here(Job& job) noexcept {
+        auto& self = static_cast<ExecutorJob&>(job);
+        try {
+            if constexpr (std::is_void_v<Result>) {
+                self.function_();
+                self.result_.emplace();
+            } else {
+                self.result_.emplace(self.function_());
+            }
+        } catch (...) {
+            self.error_ = std::current_exception();
+        }
+        self.post_back();
+    }
+    static void returned(ReadyNode& node) {
+        std::unique_ptr<ExecutorJob> self(&static_cast<ExecutorJob&>(node));
+        Future<Result>& future = self->future_;
+        if (future.done() || future.shared_state().scheduler().discarding()) return;
+        if (self->error_) {
+            future.set_exception(std::move(self->error_));
+        } else if constexpr (std::is_void_v<Result>) {
+            future.set_result();
+        } else {
+            future.set_result(std::move(*self->result_));
+        }
+    }
+
+    Future<Result> future_;
+    Function function_;
+    std::optional<Stored<Result>> result_;
+    std::exception_ptr error_;
+};
+
+class Executor {
+public:
+    explicit Executor(ThreadPool::Options options) : pool_(options) {}
+
+    void submit(LoopJob& job) { pool_.submit(job); }
+    void offload(EventLoop& loop, Operation& operation);
+    void abandon_offloaded(Operation& operation) noexcept;
+    // Stops the threads and drops what never ran.
+    void stop() noexcept;
+
+private:
+    class FileJob;
+
+    ThreadPool pool_;
+};
+
+}  // namespace detail
+
+}  // namespace stepwise

@@ -1,0 +1,100 @@
+#include <stepwise/runtime/event_loop.hpp>
+#include <stepwise/runtime/fd_watchers.hpp>
+
+#include <poll.h>
+
+namespace stepwise {
+
+// Removed while its own callback runs, it ends after that: `map_` is where it still stands, or it is on its own.
+class FdWatchers::Watcher final : public ReadyNode, public Operation {
+public:
+    Watcher(EventLoop& loop, int fd, std::uint32_t mask, std::function<void()> callback)
+        : ReadyNode(&Watcher::call), Operation(&Watcher::ready), loop_(loop), callback_(std::move(callback)) {
+        prepare_poll(fd, mask);
+    }
+
+    void replace(std::function<void()> callback) { callback_ = std::move(callback); }
+
+    void arm() {
+        prepare_poll(fd, poll_mask);
+        if (!loop_.reactor().submit(*this)) return;
+        if (result < 0) throw_system_error(-result, "poll of the descriptor");
+        queue();
+    }
+
+    // Gives itself up: ends now, or when the handle that stands in the ready queue comes up.
+    static void end(std::unique_ptr<Watcher> watcher) noexcept {
+        if (watcher->pending()) watcher->loop_.reactor().abandon(*watcher);
+        watcher->removed_ = true;
+        if (watcher->queued_ || watcher->calling_) static_cast<void>(watcher.release());
+    }
+
+private:
+    static void ready(Operation& operation) noexcept { static_cast<Watcher&>(operation).queue(); }
+    void queue() noexcept {
+        queued_ = true;
+        loop_.push_ready(static_cast<ReadyNode&>(*this));
+    }
+    static void call(ReadyNode& node) {
+        auto& self = static_cast<Watcher&>(node);
+        self.queued_ = false;
+        if (!self.removed_ && !self.loop_.discarding()) {
+            self.calling_ = true;
+            try {
+                std::function<void()> callback = self.callback_;  // it may replace or remove itself
+                callback();
+                if (!self.removed_) self.arm();
+            } catch (...) {
+                self.loop_.call_exception_handler(std::current_exception(), "a reader or writer callback");
+                if (!self.removed_ && !self.armed()) self.arm_again_after_error();
+            }
+            self.calling_ = false;
+        }
+        if (self.removed_) delete &self;
+    }
+    bool armed() const noexcept { return pending() || queued_; }
+    void arm_again_after_error() noexcept {
+        try {
+            arm();
+        } catch (...) {
+            loop_.call_exception_handler(std::current_exception(), "a reader or writer that can no longer be polled");
+        }
+    }
+
+    EventLoop& loop_;
+    std::function<void()> callback_;
+    bool queued_ = false;
+    bool calling_ = false;
+    bool removed_ = false;
+};
+
+FdWatchers::FdWatchers(EventLoop& loop) noexcept : loop_(loop) {}
+
+FdWatchers::~FdWatchers() {
+    for (Map* map : {&readers_, &writers_}) {
+        for (auto& [fd, watcher] : *map) Watcher::end(std::move(watcher));
+    }
+}
+
+void FdWatchers::add(int fd, Direction direction, std::function<void()> callback) {
+    Map& map = watchers(direction);
+    auto found = map.find(fd);
+    if (found != map.end()) return found->second->replace(std::move(callback));
+    std::uint32_t mask = direction == Direction::read ? POLLIN | POLLRDHUP : POLLOUT;
+    auto watcher = std::make_unique<Watcher>(loop_, fd, mask, std::move(callback));
+    watcher->arm();
+    map.emplace(fd, std::move(watcher));
+}
+
+bool FdWatchers::remove(int fd, Direction direction) noexcept {
+    Map& map = watchers(direction);
+    auto found = map.find(fd);
+    if (found == map.end()) return false;
+    std::unique_ptr<Watcher> watcher = std::move(found->second);
+    map.erase(found);
+    Watcher::end(std::move(watcher));
+    if (!readers_.contains(fd) && !writers_.contains(fd)) loop_.reactor().forget(fd);
+    return true;
+}
+
+}  // namespace stepwise

@@ -1,0 +1,201 @@
+// Future<T>: a result that is not there yet. pending → result, exception or cancelled, once and for good.
+//
+// A Future is a handle; copies share one state. Done callbacks run through the ready queue, in the order in which they
+// were added, never inside set_result. Awaiting a done future does not suspend. Cancelling a task that awaits a future
+// cancels the future too, as in asyncio. One thread: the loop's.
+#pragma once
+
+#include <stepwise/runtime/coro.hpp>
+#include <stepwise/runtime/future_base.hpp>
+
+#include <optional>
+#include <utility>
+#include <variant>
+
+namespace stepwise {
+
+namespace detail {
+
+template <class T>
+using Stored = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+
+template <class T>
+class FutureState : public FutureBase {
+public:
+    explicit FutureState(Scheduler& scheduler) noexcept : FutureBase(scheduler) {}
+
+    template <class... Args>
+    void set_result(Args&&... args) {
+        check_pending();
+        value_.emplace(std::forward<Args>(args)...);
+        finish(State::result);
+    }
+    Stored<T>& value() { return *value_; }
+
+protected:
+    std::optional<Stored<T>> value_;
+};
+
+// The wait of one task for one future, in the waiting frame. The future outlives it: it holds a reference.
+class FutureWait : public Suspension, public Waiter {
+public:
+    struct Adopt {};
+
+    explicit FutureWait(FutureBase& future) noexcept : FutureWait(future, Adopt{}) { future_->retain(); }
+    // Takes over a reference that the caller had.
+    FutureWait(FutureBase& future, Adopt) noexcept
+        : Suspension(&FutureWait::cancel_wait), Waiter(&FutureWait::future_done), future_(&future) {}
+    ~FutureWait() {
+        future_->remove_waiter(*this);
+        future_->release();
+    }
+
+    bool await_ready() const noexcept { return false; }
+    // Resumed by the task's step, which the future queues when it is done.
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> frame) {
+        return wait_in(*frame.promise().task);
+    }
+
+protected:
+    void check() const {
+        if (interrupted_) throw CancelledError();
+        future_->check_result();
+    }
+
+    FutureBase* future_;
+
+private:
+    bool wait_in(TaskBase& task);
+    static void cancel_wait(Suspension& suspension) noexcept {
+        static_cast<FutureWait&>(suspension).future_->cancel();
+    }
+    static void future_done(Waiter& waiter, FutureBase*) noexcept { static_cast<FutureWait&>(waiter).task_->wakeup(); }
+
+    TaskBase* task_ = nullptr;
+    bool interrupted_ = false;
+};
+
+template <class T, bool take>
+class FutureAwaiter : public FutureWait {
+public:
+    using FutureWait::FutureWait;
+
+    decltype(auto) await_resume() {
+        check();
+        if constexpr (!std::is_void_v<T>) {
+            T& value = static_cast<FutureState<T>*>(future_)->value();
+            if constexpr (!take) {
+                return static_cast<const T&>(value);
+            } else if constexpr (std::is_copy_constructible_v<T>) {
+                return future_->sole_owner() ? T(std::move(value)) : T(value);
+            } else {
+                return T(std::move(value));
+            }
+        }
+    }
+};
+
+}  // namespace detail
+
+template <class T = void>
+class [[nodiscard]] Future {
+public:
+    using value_type = T;
+
+    Future(const Future& other) noexcept : state_(other.state_) {
+        if (state_ != nullptr) state_->retain();
+    }
+    Future(Future&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+    Future& operator=(Future other) noexcept {
+        std::swap(state_, other.state_);
+        return *this;
+    }
+    ~Future() {
+        if (state_ != nullptr) state_->release();
+    }
+
+    bool done() const noexcept { return state_->done(); }
+    bool cancelled() const noexcept { return state_->cancelled(); }
+
+    // Once, while pending: InvalidStateError afterwards; std::logic_error on a thread that is not the loop's.
+    template <class... Args>
+    void set_result(Args&&... args) {
+        state_->set_result(std::forward<Args>(args)...);
+    }
+    void set_exception(std::exception_ptr error) { state_->set_exception(std::move(error)); }
+    // False if it was done already. A Task is asked to stop and is done some turns later.
+    bool cancel() { return state_->cancel(); }
+
+    // Throws InvalidStateError while pending, CancelledError if cancelled, else the exception that was set.
+    decltype(auto) result() const {
+        state_->check_result();
+        if constexpr (!std::is_void_v<T>) return static_cast<const T&>(state_->value());
+    }
+    std::exception_ptr exception() const { return state_->exception(); }
+
+    // `callback(Future<T>)` is run by the loop, in a later handle, also when the future is done already.
+    template <class Callback>
+    void add_done_callback(Callback callback);
+
+    // An lvalue gives a reference that lives as long as the future; an rvalue (`co_await std::move(future)`, or a
+    // temporary) gives the value: moved out where nobody else holds the future or the type cannot be copied.
+    detail::FutureAwaiter<T, false> operator co_await() & noexcept { return detail::FutureAwaiter<T, false>(*state_); }
+    detail::FutureAwaiter<T, true> operator co_await() && noexcept {
+        return detail::FutureAwaiter<T, true>(*std::exchange(state_, nullptr), detail::FutureWait::Adopt{});
+    }
+
+    detail::FutureState<T>& shared_state() const noexcept { return *state_; }
+    explicit Future(detail::FutureState<T>& state) noexcept : state_(&state) { state_->retain(); }
+
+protected:
+    detail::FutureState<T>* state_;
+};
+
+namespace detail {
+
+// Owned by the future while that is pending, by the ready queue afterwards.
+template <class T, class Callback>
+class DoneCallback final : public ReadyNode, public Waiter, public frame_pool::Pooled {
+public:
+    explicit DoneCallback(Callback callback)
+        : ReadyNode(&DoneCallback::call), Waiter(&DoneCallback::future_done), callback_(std::move(callback)) {}
+
+    void wait_for(FutureState<T>& future) noexcept {
+        if (future.done()) {
+            future_done(*this, &future);
+        } else {
+            future.add_waiter(*this);
+        }
+    }
+
+private:
+    static void future_done(Waiter& waiter, FutureBase* future) noexcept {
+        auto& self = static_cast<DoneCallback&>(waiter);
+        if (future == nullptr) return delete &self;
+        self.future_.emplace(static_cast<FutureState<T>&>(*future));
+        future->scheduler().push_ready(self);
+    }
+    static void call(ReadyNode& node) {
+        std::unique_ptr<DoneCallback> self(&static_cast<DoneCallback&>(node));
+        Callback callback = std::move(self->callback_);
+        Future<T> future = std::move(*self->future_);
+        self.reset();
+        if (!future.shared_state().scheduler().discarding()) callback(std::move(future));
+    }
+
+    std::optional<Future<T>> future_;
+    Callback callback_;
+};
+
+}  // namespace detail
+
+template <class T>
+template <class Callback>
+void Future<T>::add_done_callback(Callback callback) {
+    state_->scheduler().check_thread("Future::add_done_callback");
+    auto* node = new detail::DoneCallback<T, Callback>(std::move(callback));
+    node->wait_for(*state_);
+}
+
+}  // namespace stepwise

@@ -1,0 +1,149 @@
+// gather: runs Coros side by side, each as a task, and gives their results in the order in which they were written.
+//
+// `co_await gather(std::move(first), std::move(second))` gives a tuple (void becomes std::monostate), a vector of Coros a
+// vector of results (void: nothing). The first error is thrown as soon as it happens; the other children run on, as in
+// asyncio. Cancelling the task that waits cancels all children; then it waits until they have ended.
+#pragma once
+
+#include <stepwise/runtime/event_loop.hpp>
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace stepwise {
+
+namespace detail {
+
+struct GatherChild : Waiter {
+    using Waiter::Waiter;
+    class GatherWait* gather = nullptr;
+    FutureBase* future = nullptr;
+};
+
+// What tuple and vector share: counts the children that are still running.
+class GatherWait : public Suspension {
+public:
+    bool await_ready() const noexcept { return false; }
+
+protected:
+    GatherWait() noexcept : Suspension(&GatherWait::cancel_children) {}
+    ~GatherWait() = default;
+
+    // Returns whether to suspend. The children must stay where they are.
+    bool wait_for(TaskBase& task, std::span<GatherChild> children);
+    // Throws what the await is to throw, if anything.
+    void check();
+
+    static void child_done(Waiter& waiter, FutureBase* future) noexcept;
+    // The heirs' destructors call it, before their children end.
+    void leave_children() noexcept;
+
+private:
+    static void cancel_children(Suspension& suspension) noexcept;
+    TaskBase* task_ = nullptr;
+    std::span<GatherChild> children_;
+    std::size_t running_ = 0;
+    FutureBase* failed_ = nullptr;
+    bool interrupted_ = false;
+};
+
+template <class... Ts>
+class [[nodiscard]] GatherTuple : public GatherWait {
+public:
+    explicit GatherTuple(Coro<Ts>... bodies) noexcept : bodies_(std::move(bodies)...) {}
+    ~GatherTuple() { leave_children(); }
+
+    // Resumed by the task's step, queued when the last child is done or the first has failed.
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> frame) {
+        TaskBase& task = *frame.promise().task;
+        auto& loop = static_cast<EventLoop&>(task.task_scheduler());
+        start(loop, std::index_sequence_for<Ts...>());
+        return wait_for(task, children_);
+    }
+    std::tuple<Stored<Ts>...> await_resume() {
+        check();
+        return results(std::index_sequence_for<Ts...>());
+    }
+
+private:
+    template <std::size_t... Index>
+    void start(EventLoop& loop, std::index_sequence<Index...>) {
+        tasks_.emplace(loop.create_task(std::move(std::get<Index>(bodies_)))...);
+        ((children_[Index].future = &std::get<Index>(*tasks_).shared_state()), ...);
+    }
+    template <std::size_t... Index>
+    std::tuple<Stored<Ts>...> results(std::index_sequence<Index...>) {
+        return {std::move(std::get<Index>(*tasks_).shared_state().value())...};
+    }
+
+    std::tuple<Coro<Ts>...> bodies_;
+    std::optional<std::tuple<Task<Ts>...>> tasks_;
+    std::array<GatherChild, sizeof...(Ts)> children_{((void)sizeof(Ts), GatherChild(&GatherWait::child_done))...};
+};
+
+template <class T>
+class [[nodiscard]] GatherVector : public GatherWait {
+public:
+    explicit GatherVector(std::vector<Coro<T>> bodies) noexcept : bodies_(std::move(bodies)) {}
+    ~GatherVector() { leave_children(); }
+
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> frame) {
+        TaskBase& task = *frame.promise().task;
+        start(static_cast<EventLoop&>(task.task_scheduler()));
+        return wait_for(task, std::span(children_.get(), tasks_.size()));
+    }
+    auto await_resume() {
+        check();
+        if constexpr (!std::is_void_v<T>) {
+            std::vector<T> results;
+            results.reserve(tasks_.size());
+            for (Task<T>& task : tasks_) results.push_back(std::move(task.shared_state().value()));
+            return results;
+        }
+    }
+
+private:
+    void start(EventLoop& loop) {
+        tasks_.reserve(bodies_.size());
+        for (Coro<T>& body : bodies_) tasks_.push_back(loop.create_task(std::move(body)));
+        bodies_.clear();
+        // In place, since a node cannot move; freed as raw storage because its destructor is trivial.
+        children_.reset(std::allocator<GatherChild>().allocate(tasks_.size()));
+        children_.get_deleter().count = tasks_.size();
+        for (std::size_t index = 0; index < tasks_.size(); ++index) {
+            auto* child = std::construct_at(children_.get() + index, &GatherWait::child_done);
+            child->future = &tasks_[index].shared_state();
+        }
+    }
+    struct FreeChildren {
+        void operator()(GatherChild* children) const noexcept {
+            std::allocator<GatherChild>().deallocate(children, count);
+        }
+        std::size_t count = 0;
+    };
+
+    std::vector<Coro<T>> bodies_;
+    std::vector<Task<T>> tasks_;
+    std::unique_ptr<GatherChild, FreeChildren> children_;
+};
+
+}  // namespace detail
+
+template <class... Ts>
+detail::GatherTuple<Ts...> gather(Coro<Ts>... bodies) noexcept {
+    return detail::GatherTuple<Ts...>(std::move(bodies)...);
+}
+
+template <class T>
+detail::GatherVector<T> gather(std::vector<Coro<T>> bodies) noexcept {
+    return detail::GatherVector<T>(std::move(bodies));
+}
+
+}  // namespace stepwise

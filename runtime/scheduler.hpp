@@ -1,0 +1,57 @@
+// The part of the loop that futures and tasks see: the ready queue, who runs now, and which thread may call.
+//
+// EventLoop is a Scheduler; this header is what lets Future and Task be read without it. One thread.
+#pragma once
+
+#include <stepwise/runtime/ready_queue.hpp>
+
+#include <cstdint>
+#include <exception>
+
+namespace stepwise {
+
+class TaskBase;
+
+namespace detail {
+
+inline constinit thread_local char thread_marker = 0;
+
+}  // namespace detail
+
+class Scheduler {
+public:
+    Scheduler() noexcept : owner_thread_(&detail::thread_marker) {}
+    Scheduler(const Scheduler&) = delete;
+    Scheduler& operator=(const Scheduler&) = delete;
+
+    void push_ready(ReadyNode& node) noexcept { ready_.push(node); }
+
+    TaskBase* current_task() const noexcept { return current_task_; }
+    // The loop is being closed: what is taken from the ready queue is destroyed, not run.
+    bool discarding() const noexcept { return discarding_; }
+    bool on_owner_thread() const noexcept { return owner_thread_ == &detail::thread_marker; }
+
+    // Throws std::logic_error naming `call` when this is not the loop's thread (law 5).
+    void check_thread(const char* call) const {
+        if (!on_owner_thread()) throw_wrong_thread(call);
+    }
+
+    // Tells the loop's exception handler, or stderr where no loop runs, about an error that nobody will look at.
+    static void report_lost(std::exception_ptr error, const char* where) noexcept;
+
+protected:
+    ~Scheduler() = default;
+
+    [[noreturn]] static void throw_wrong_thread(const char* call);
+
+    friend class TaskBase;
+
+    ReadyQueue ready_;
+    TaskBase* current_task_ = nullptr;
+    TaskBase* tasks_ = nullptr;  // all that are not done, newest first
+    std::uint64_t tasks_made_ = 0;
+    bool discarding_ = false;
+    const void* owner_thread_;  // the address of that thread's marker
+};
+
+}  // namespace stepwise

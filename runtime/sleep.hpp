@@ -1,0 +1,60 @@
+// sleep: suspends the task for a time of the loop's clock. `co_await sleep(0s)` lets everything that is ready run first.
+//
+// An awaiter, not a coroutine: it needs no frame, and its timer node lives in the sleeper's. Cancel-safe: a cancelled
+// sleep ends at once with CancelledError and leaves nothing behind.
+#pragma once
+
+#include <stepwise/runtime/event_loop.hpp>
+
+namespace stepwise {
+
+class [[nodiscard]] Sleep : public Suspension, public Timer {
+public:
+    explicit Sleep(Duration duration) noexcept
+        : Suspension(&Sleep::cancel_sleep), Timer(&Sleep::wake_up), duration_(duration) {}
+    ~Sleep() {
+        if (armed()) loop().remove_timer(*this);
+    }
+
+    bool await_ready() const noexcept { return false; }
+    // Resumed by the task's step, which the timer queues.
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> frame) {
+        return start(*frame.promise().task);
+    }
+    void await_resume() const {
+        if (interrupted_) throw CancelledError();
+    }
+
+private:
+    bool start(TaskBase& task) {
+        task_ = &task;
+        interrupted_ = task.cancel_pending();
+        if (interrupted_) return false;
+        if (duration_ > Duration::zero()) {
+            loop().add_timer(*this, loop().time() + duration_);
+            task.suspend(*this);
+        } else {
+            task.suspend(*this);
+            task.wakeup();
+        }
+        return true;
+    }
+    EventLoop& loop() const noexcept { return static_cast<EventLoop&>(task_->task_scheduler()); }
+    static void cancel_sleep(Suspension& suspension) noexcept {
+        auto& self = static_cast<Sleep&>(suspension);
+        self.interrupted_ = true;
+        self.loop().remove_timer(self);
+        self.task_->wakeup();
+    }
+    static void wake_up(Timer& timer) noexcept { static_cast<Sleep&>(timer).task_->wakeup(); }
+
+    Duration duration_;
+    TaskBase* task_ = nullptr;
+    bool interrupted_ = false;
+};
+
+// Any thread's coroutine may call it inside a task; a negative duration is zero.
+inline Sleep sleep(Duration duration) noexcept { return Sleep(duration); }
+
+}  // namespace stepwise

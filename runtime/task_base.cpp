@@ -1,0 +1,72 @@
+#include <stepwise/runtime/task_base.hpp>
+
+#include <cassert>
+#include <utility>
+
+namespace stepwise {
+
+void TaskBase::start(std::coroutine_handle<> root) noexcept {
+    leaf_ = root;
+    id_ = ++scheduler_->tasks_made_;
+    next_task_ = scheduler_->tasks_;
+    if (next_task_ != nullptr) next_task_->previous_task_ = this;
+    scheduler_->tasks_ = this;
+    scheduler_->push_ready(*this);
+}
+
+TaskBase::~TaskBase() { assert(waiting_for_ == nullptr); }
+
+void TaskBase::leave_queues() noexcept {
+    waiting_for_ = nullptr;
+    (previous_task_ == nullptr ? scheduler_->tasks_ : previous_task_->next_task_) = next_task_;
+    if (next_task_ != nullptr) next_task_->previous_task_ = previous_task_;
+    next_task_ = previous_task_ = nullptr;
+}
+
+std::string TaskBase::name() const { return name_ ? *name_ : "Task-" + std::to_string(id_); }
+
+bool TaskBase::request_cancel() {
+    scheduler_->check_thread("Task::cancel");
+    if (root_done_) return false;
+    ++cancelling_;
+    if (waiting_for_ != nullptr && cancelling_ == 1) waiting_for_->cancel(*waiting_for_);
+    return true;
+}
+
+int TaskBase::uncancel() noexcept {
+    if (cancelling_ > 0) --cancelling_;
+    return cancelling_;
+}
+
+bool TaskBase::finished_at_once() noexcept {
+    if (--budget_ > 0) return false;
+    scheduler_->push_ready(*this);
+    return true;
+}
+
+void TaskBase::wakeup() noexcept {
+    assert(waiting_for_ != nullptr && "a task is woken once for each time it suspends");
+    waiting_for_ = nullptr;
+    scheduler_->push_ready(*this);
+}
+
+void TaskBase::run_step(ReadyNode& node) noexcept { static_cast<TaskBase&>(node).step(); }
+
+void TaskBase::step() noexcept {
+    if (scheduler_->discarding_) return;  // the loop destroys its tasks itself
+    if (!started_) {
+        started_ = true;
+        if (cancel_pending()) return finish_unstarted();
+    }
+    TaskBase* outer = std::exchange(scheduler_->current_task_, this);
+    budget_ = awaits_per_step_max;
+    next_frame_ = leaf_;
+    do {
+        leaf_ = std::exchange(next_frame_, nullptr);
+        leaf_.resume();
+    } while (next_frame_);
+    scheduler_->current_task_ = outer;
+    if (root_done_) finish_root();
+}
+
+}  // namespace stepwise

@@ -1,0 +1,100 @@
+// The moving part of a Task: a trampoline that resumes one frame after the other, and a wakeup that queues it.
+//
+// `leaf_` is the innermost frame. Awaiting a child Coro makes the child the next frame and returns here; its end makes the
+// parent the next frame (law 1): the machine stack never grows with the depth of awaits, in any build. When no frame is
+// next, the task has suspended, and what it waits for calls wakeup(), which only queues the step (law 2).
+//
+// Cancellation is a level, not an edge: while cancelling() is not zero every await throws CancelledError (law 7).
+#pragma once
+
+#include <stepwise/runtime/scheduler.hpp>
+
+#include <coroutine>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace stepwise {
+
+// What a suspended task waits for. It lives in the awaiter, in the task's frame, while the task is suspended there.
+struct Suspension {
+    // Asks it to end early: wakeup() follows, at once or later. Called at most once a suspension.
+    using Cancel = void (*)(Suspension&) noexcept;
+
+    explicit Suspension(Cancel on_cancel) noexcept : cancel(on_cancel) {}
+    Suspension(const Suspension&) = delete;
+    Suspension& operator=(const Suspension&) = delete;
+
+    Cancel cancel;
+};
+
+class TaskBase : public ReadyNode {
+public:
+    // Awaits that finish at once, in one step, before the task lets others run (law 8).
+    static constexpr int awaits_per_step_max = 1000;
+
+    std::string name() const;  // "Task-7" unless set
+    void set_name(std::string name) { name_ = std::make_unique<std::string>(std::move(name)); }
+    std::uint64_t id() const noexcept { return id_; }
+
+    // Asks the task to stop: CancelledError is thrown at the await where it is, or at its next one. False if it is done.
+    bool request_cancel();
+    // Takes one request back. Returns how many are left.
+    int uncancel() noexcept;
+    int cancelling() const noexcept { return cancelling_; }
+
+    // For awaiters, from await_suspend, on this task's own step:
+    // True: do not wait, throw CancelledError from await_resume.
+    bool cancel_pending() const noexcept { return cancelling_ != 0; }
+    // The frame that awaits has suspended; `by` will call wakeup(), from the loop's thread, once.
+    void suspend(Suspension& by) noexcept { waiting_for_ = &by; }
+    // The await is finished already. Returns whether to suspend all the same, since the step's budget is used up; the
+    // task is queued again then.
+    bool finished_at_once() noexcept;
+    // The next frame to resume: a child that is called, or the parent that a frame returns to.
+    void continue_with(std::coroutine_handle<> frame) noexcept { next_frame_ = frame; }
+    // The root frame has reached its end.
+    void root_returned() noexcept { root_done_ = true; }
+
+    void wakeup() noexcept;
+
+    Scheduler& task_scheduler() const noexcept { return *scheduler_; }
+    bool suspended() const noexcept { return waiting_for_ != nullptr; }
+    TaskBase* next_task() const noexcept { return next_task_; }
+
+    // Ends a task that the loop will not run any more: its frames are destroyed, its future is cancelled.
+    virtual void destroy_pending() noexcept = 0;
+
+protected:
+    explicit TaskBase(Scheduler& scheduler) noexcept : ReadyNode(&TaskBase::run_step), scheduler_(&scheduler) {}
+    virtual ~TaskBase();
+
+    // Counts among the loop's tasks from here on, and is queued for its first step.
+    void start(std::coroutine_handle<> root) noexcept;
+
+    // The result is taken from the root frame, the frame ends, the future is done.
+    virtual void finish_root() noexcept = 0;
+    // As finish_root, for a task that was cancelled before its first step.
+    virtual void finish_unstarted() noexcept = 0;
+
+    void leave_queues() noexcept;
+
+private:
+    static void run_step(ReadyNode& node) noexcept;
+    void step() noexcept;
+
+    std::coroutine_handle<> leaf_;
+    std::coroutine_handle<> next_frame_;
+    Suspension* waiting_for_ = nullptr;
+    Scheduler* scheduler_;
+    TaskBase* next_task_ = nullptr;
+    TaskBase* previous_task_ = nullptr;
+    std::unique_ptr<std::string> name_;
+    std::uint64_t id_ = 0;
+    int cancelling_ = 0;
+    std::int16_t budget_ = 0;
+    bool started_ = false;
+    bool root_done_ = false;
+};
+
+}  // namespace stepwise

@@ -1,0 +1,60 @@
+// Threads for work that blocks: bounded in number, with a bounded queue. Threads start when there is work for them.
+//
+// A Job belongs to whoever submits it and stays alive until `run` was called on a thread of the pool, or until `stop`
+// handed it back. submit and stop belong to one thread, the loop's; `run` must not throw. At the queue's bound submit
+// throws LimitError.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace stepwise {
+
+struct Job {
+    using Run = void (*)(Job&) noexcept;
+
+    explicit Job(Run on_run) noexcept : run_job(on_run) {}
+    Job(const Job&) = delete;
+    Job& operator=(const Job&) = delete;
+
+    Job* next_job = nullptr;
+    Run run_job;  // on a thread of the pool
+};
+
+class ThreadPool {
+public:
+    struct Options {
+        std::size_t threads_max = 8;
+        std::size_t queued_jobs_max = 10'000;
+    };
+
+    explicit ThreadPool(Options options) : options_(options) {}
+    ThreadPool(const ThreadPool&) = delete;
+    ThreadPool& operator=(const ThreadPool&) = delete;
+    ~ThreadPool();
+
+    // Throws LimitError when queued_jobs_max jobs wait, std::system_error when not one thread can be made.
+    void submit(Job& job);
+
+    // Waits for the jobs that run, ends the threads, and returns the list of those that never ran. Idempotent.
+    Job* stop() noexcept;
+
+private:
+    void work() noexcept;
+    void start_thread();
+
+    Options options_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    Job* first_ = nullptr;
+    Job* last_ = nullptr;
+    std::size_t queued_ = 0;
+    std::size_t idle_ = 0;
+    bool stopping_ = false;
+    std::vector<std::thread> threads_;
+};
+
+}  // namespace stepwise

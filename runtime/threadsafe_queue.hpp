@@ -1,0 +1,67 @@
+// What other threads hand to the loop: a lock-free stack that the loop takes whole and turns over into a queue.
+//
+// Any thread pushes; one takes. A push never waits and never allocates: the node is the caller's until it is pushed, the
+// loop's afterwards. The order of one thread's pushes is kept.
+#pragma once
+
+#include <stepwise/runtime/frame_pool.hpp>
+#include <stepwise/runtime/ready_queue.hpp>
+#include <stepwise/runtime/scheduler.hpp>
+
+#include <atomic>
+#include <memory>
+#include <utility>
+
+namespace stepwise::detail {
+
+class ThreadsafeQueue {
+public:
+    bool empty() const noexcept { return top_.load(std::memory_order_seq_cst) == nullptr; }
+
+    void push(ReadyNode& node) noexcept {
+        ReadyNode* top = top_.load(std::memory_order_relaxed);
+        do {
+            node.next = top;
+        } while (!top_.compare_exchange_weak(top, &node, std::memory_order_seq_cst, std::memory_order_relaxed));
+    }
+
+    // Moves everything to `ready`, oldest first.
+    void take_into(ReadyQueue& ready) noexcept {
+        if (top_.load(std::memory_order_relaxed) == nullptr) return;
+        ReadyNode* newest = top_.exchange(nullptr, std::memory_order_acquire);
+        ReadyNode* oldest = nullptr;
+        while (newest != nullptr) {
+            ReadyNode* below = newest->next;
+            newest->next = oldest;
+            oldest = newest;
+            newest = below;
+        }
+        while (oldest != nullptr) {
+            ReadyNode* node = std::exchange(oldest, oldest->next);
+            node->next = nullptr;
+            ready.push(*node);
+        }
+    }
+
+private:
+    std::atomic<ReadyNode*> top_ = nullptr;
+};
+
+// A call from another thread. Made there, run and destroyed on the loop's thread.
+template <class Function>
+class ThreadsafeCall final : public ReadyNode {
+public:
+    ThreadsafeCall(Scheduler& scheduler, Function function)
+        : ReadyNode(&ThreadsafeCall::call), scheduler_(scheduler), function_(std::move(function)) {}
+
+private:
+    static void call(ReadyNode& node) {
+        std::unique_ptr<ThreadsafeCall> self(&static_cast<ThreadsafeCall&>(node));
+        if (!self->scheduler_.discarding()) self->function_();
+    }
+
+    Scheduler& scheduler_;
+    Function function_;
+};
+
+}  // namespace stepwise::detail

@@ -1,0 +1,64 @@
+// timeout: runs a Coro, and cancels it when the time is up: `co_await timeout(2s, fetch())`.
+//
+// The body runs as a child frame of the same task, so nothing is spawned. When the time is up the task is asked to cancel;
+// if the body ends with that CancelledError it becomes TimeoutError here, and if it still returns a result, that is the
+// result. A cancellation from outside passes through unchanged. Nested timeouts each take back only their own request.
+#pragma once
+
+#include <stepwise/runtime/event_loop.hpp>
+
+#include <utility>
+
+namespace stepwise {
+
+template <class T>
+class [[nodiscard]] Timeout : public Timer {
+public:
+    Timeout(Duration limit, Coro<T> body) noexcept
+        : Timer(&Timeout::time_is_up), limit_(limit), body_(std::move(body)) {}
+    ~Timeout() { disarm(); }
+
+    bool await_ready() const noexcept { return false; }
+    // Resumed by the trampoline when the body returns.
+    template <class Promise>
+    void await_suspend(std::coroutine_handle<Promise> frame) {
+        body_.check_unstarted();
+        task_ = frame.promise().task;
+        loop().add_timer(*this, loop().time() + limit_);
+        body_.start_in(*task_, frame);
+    }
+    T await_resume() {
+        disarm();
+        bool ours = fired_ && task_->uncancel() == 0;
+        try {
+            return body_.await_resume();
+        } catch (const CancelledError&) {
+            if (!ours) throw;
+        }
+        throw TimeoutError("timeout: the time that was given is up");
+    }
+
+private:
+    EventLoop& loop() const noexcept { return static_cast<EventLoop&>(task_->task_scheduler()); }
+    void disarm() noexcept {
+        if (armed()) loop().remove_timer(*this);
+    }
+    static void time_is_up(Timer& timer) noexcept {
+        auto& self = static_cast<Timeout&>(timer);
+        self.fired_ = true;
+        self.task_->request_cancel();
+    }
+
+    Duration limit_;
+    Coro<T> body_;
+    TaskBase* task_ = nullptr;
+    bool fired_ = false;
+};
+
+// Throws TimeoutError when `limit` has passed first. A limit of zero or less lets the body run up to its first wait.
+template <class T>
+Timeout<T> timeout(Duration limit, Coro<T> body) noexcept {
+    return Timeout<T>(limit, std::move(body));
+}
+
+}  // namespace stepwise

@@ -1,0 +1,67 @@
+// Timers in due order: a 4-ary heap whose entries know their place, so that a timer is taken out without a search.
+//
+// The timer belongs to whoever embeds it and must be removed before it ends. Timers that are due at the same instant
+// fire in the order in which they were added. `fire` runs when the loop finds the timer due and may only enqueue. One
+// thread. The heap's array grows with the number of pending timers and is the only allocation.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace stepwise {
+
+using Duration = std::chrono::nanoseconds;
+using TimePoint = std::chrono::time_point<std::chrono::steady_clock, Duration>;
+
+struct Timer {
+    using Fire = void (*)(Timer&) noexcept;
+
+    explicit Timer(Fire on_fire) noexcept : fire(on_fire) {}
+    Timer(const Timer&) = delete;
+    Timer& operator=(const Timer&) = delete;
+
+    bool armed() const noexcept { return place != not_queued; }
+
+    static constexpr std::uint32_t not_queued = UINT32_MAX;
+
+    std::uint32_t place = not_queued;  // the queue's
+    Fire fire;
+};
+
+class TimerQueue {
+public:
+    bool empty() const noexcept { return heap_.empty(); }
+    std::size_t size() const noexcept { return heap_.size(); }
+    TimePoint next_due() const noexcept { return heap_.front().due; }
+
+    // `timer` must not be armed. Throws std::bad_alloc, and is unchanged then.
+    void add(Timer& timer, TimePoint due);
+    // Does nothing to a timer that is not armed.
+    void remove(Timer& timer) noexcept;
+    // Disarms and fires all that are due at `now`, in order. Returns how many.
+    std::size_t fire_due(TimePoint now) noexcept;
+
+private:
+    struct Entry {
+        TimePoint due;
+        std::uint64_t order;
+        Timer* timer;
+    };
+
+    static bool before(const Entry& left, const Entry& right) noexcept {
+        return left.due != right.due ? left.due < right.due : left.order < right.order;
+    }
+    void put(std::size_t place, const Entry& entry) noexcept {
+        heap_[place] = entry;
+        entry.timer->place = static_cast<std::uint32_t>(place);
+    }
+    void sift_up(std::size_t place, const Entry& entry) noexcept;
+    void sift_down(std::size_t place, const Entry& entry) noexcept;
+
+    std::vector<Entry> heap_;
+    std::uint64_t added_ = 0;
+};
+
+}  // namespace stepwise
