@@ -1,0 +1,67 @@
+"""What every server program promises on its command line and at its end, tested on whichever program a suite is about.
+A suite mixes ServerProgramContract into a TestCase of its own and sets `program` and `reactor`."""
+
+import os
+import signal
+import socket
+import subprocess
+
+from server_process import LISTENING, ServerProcess
+
+
+class ServerProgramContract:
+    program = None
+    reactor = None
+
+    def start(self, *flags):
+        return ServerProcess(self.program, "--reactor", self.reactor, *flags)
+
+    def run_to_its_end(self, *flags):
+        run = subprocess.run([self.program, *flags], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                             timeout=30)
+        return run.returncode, run.stdout, run.stderr
+
+    def assert_refused(self, flags, word):
+        code, out, errors = self.run_to_its_end(*flags)
+        self.assertEqual((code, out), (2, ""), errors)
+        self.assertEqual(errors.count("\n"), 1, f"one line on stderr: {errors!r}")
+        self.assertIn(word, errors)
+
+    def test_help_lists_the_flags(self):
+        code, out, _ = self.run_to_its_end("--help")
+        self.assertEqual(code, 0)
+        for flag in ("--port", "--host", "--reactor", "--help"):
+            self.assertIn(flag, out)
+
+    def test_wrong_flags_get_one_line_and_exit_code_2(self):
+        for flags, word in ((["--no-such-flag"], "--no-such-flag"), (["--port", "many"], "port"),
+                            (["--port", "65536"], "port"), (["--reactor", "fusion"], "reactor")):
+            with self.subTest(flags=flags):
+                self.assert_refused(flags, word)
+
+    def test_a_taken_port_gets_one_line_and_exit_code_2(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = str(taken.getsockname()[1])
+            self.assert_refused(["--port", port, "--reactor", self.reactor], port)
+
+    def test_it_says_once_where_it_listens_and_only_there(self):
+        with self.start("--host", "127.0.0.1") as server:
+            self.assertEqual(server.host, "127.0.0.1")
+        self.assertEqual(len([line for line in server.output if LISTENING.match(line)]), 1)
+
+    def test_sigterm_and_sigint_end_it_with_exit_code_0(self):
+        for how in (signal.SIGTERM, signal.SIGINT):
+            with self.subTest(how=how.name), self.start() as server:
+                self.assertEqual(server.stop(how), 0, server.errors())
+
+    def test_a_silent_connection_does_not_hold_up_the_end(self):
+        with self.start() as server, socket.create_connection(server.address):
+            self.assertEqual(server.stop(), 0, server.errors())
+
+    def test_the_reactor_can_be_named_in_the_environment(self):
+        os.environ["STEPWISE_REACTOR"] = self.reactor
+        try:
+            with ServerProcess(self.program) as server:
+                self.assertEqual(server.stop(), 0, server.errors())
+        finally:
+            del os.environ["STEPWISE_REACTOR"]
