@@ -26,7 +26,8 @@ UringRing::~UringRing() {
 
 void UringRing::enable() {
     if (enabled_) return;
-    int error = io_uring_enable_rings(&ring_);
+    // The helper for this is declared in liburing 2.3 but not in its shared object.
+    int error = io_uring_register(static_cast<unsigned>(ring_.ring_fd), IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
     if (error < 0) throw std::system_error(-error, std::generic_category(), "io_uring_register(ENABLE_RINGS)");
     enabled_ = true;
 }
