@@ -13,6 +13,9 @@ constexpr unsigned char mask_bit = 0x80;
 constexpr unsigned char length_in_2_bytes = 126;
 constexpr unsigned char length_in_8_bytes = 127;
 
+// Four words that the compiler handles as one, in a vector register where there is one.
+using Block [[gnu::vector_size(16)]] = std::uint32_t;
+
 template <class Integer>
 Integer read_big_endian(const char* bytes) {
     unsigned char raw[sizeof(Integer)];
@@ -38,13 +41,13 @@ bool is_reserved(Opcode opcode) {
     return {static_cast<int>(CloseCode::protocol_error), section, std::move(message)};
 }
 
-[[gnu::cold, gnu::noinline]] net::ProtocolError broken_first_byte(const FrameHeader& header, bool reserved_bits) {
-    const auto opcode = static_cast<unsigned>(header.opcode);
-    if (reserved_bits) {
-        return broken("RFC 6455 §5.2", fmt::format("reserved bits {:03b} are set, but no extension uses them",
-                                                   static_cast<unsigned>(header.reserved_bits)));
+[[gnu::cold, gnu::noinline]] net::ProtocolError broken_first_byte(unsigned first, bool bad_bits) {
+    const unsigned opcode = first & 0xF;
+    if (bad_bits) {
+        return broken("RFC 6455 §5.2",
+                      fmt::format("reserved bits {:03b} are set, but no extension uses them", first >> 4 & 0x7));
     }
-    if (is_reserved(header.opcode)) {
+    if (is_reserved(static_cast<Opcode>(opcode))) {
         return broken("RFC 6455 §5.2", fmt::format("opcode 0x{:X} is reserved", opcode));
     }
     return broken("RFC 6455 §5.5", fmt::format("a control frame (opcode 0x{:X}) is fragmented", opcode));
@@ -65,39 +68,40 @@ bool is_reserved(Opcode opcode) {
 FrameHeaderResult parse_frame_header(std::span<const char> bytes, Role receiver, std::uint8_t allowed_reserved_bits) {
     if (bytes.empty()) return NeedMore{};
     const auto first = static_cast<unsigned char>(bytes[0]);
-    FrameHeader header;
-    header.fin = (first & fin_bit) != 0;
-    header.reserved_bits = first >> 4 & 0x7;
-    header.opcode = static_cast<Opcode>(first & 0xF);
-    const bool reserved_bits = (header.reserved_bits & ~allowed_reserved_bits) != 0;
-    if (reserved_bits || is_reserved(header.opcode) || (is_control(header.opcode) && !header.fin)) {
-        return broken_first_byte(header, reserved_bits);
-    }
+    const auto opcode = static_cast<Opcode>(first & 0xF);
+    const bool fin = (first & fin_bit) != 0;
+    const auto reserved_bits = static_cast<std::uint8_t>(first >> 4 & 0x7);
+    const bool bad_bits = (reserved_bits & ~allowed_reserved_bits) != 0;
+    if (bad_bits || is_reserved(opcode) || (is_control(opcode) && !fin)) return broken_first_byte(first, bad_bits);
     if (bytes.size() < 2) return NeedMore{};
     const auto second = static_cast<unsigned char>(bytes[1]);
-    header.masked = (second & mask_bit) != 0;
-    if (header.masked != (receiver == Role::server)) return broken_mask(receiver);
-    header.payload_bytes = second & 0x7F;
+    const bool masked = (second & mask_bit) != 0;
+    if (masked != (receiver == Role::server)) return broken_mask(receiver);
+    std::uint64_t payload_bytes = second & 0x7F;
     std::size_t size = 2;
-    if (header.payload_bytes >= length_in_2_bytes) {
-        if (is_control(header.opcode)) return broken("RFC 6455 §5.5", "a control frame has more than 125 bytes");
-        const bool long_form = header.payload_bytes == length_in_8_bytes;
+    if (payload_bytes >= length_in_2_bytes) {
+        if (is_control(opcode)) return broken("RFC 6455 §5.5", "a control frame has more than 125 bytes");
+        const bool long_form = payload_bytes == length_in_8_bytes;
         size = long_form ? 10 : 4;
         if (bytes.size() < size) return NeedMore{};
-        header.payload_bytes =
+        payload_bytes =
             long_form ? read_big_endian<std::uint64_t>(&bytes[2]) : read_big_endian<std::uint16_t>(&bytes[2]);
         const std::uint64_t shortest = long_form ? 0x10000 : 126;
-        if (header.payload_bytes < shortest || header.payload_bytes >> 63 != 0) {
-            return broken_length(header.payload_bytes);
-        }
+        if (payload_bytes < shortest || payload_bytes >> 63 != 0) return broken_length(payload_bytes);
     }
-    if (header.masked) {
+    MaskKey mask_key{};
+    if (masked) {
         if (bytes.size() < size + 4) return NeedMore{};
-        std::memcpy(header.mask_key.data(), &bytes[size], 4);
+        std::memcpy(mask_key.data(), &bytes[size], 4);
         size += 4;
     }
-    header.header_bytes = static_cast<std::uint8_t>(size);
-    return header;
+    return FrameHeader{.payload_bytes = payload_bytes,
+                       .mask_key = mask_key,
+                       .masked = masked,
+                       .fin = fin,
+                       .opcode = opcode,
+                       .reserved_bits = reserved_bits,
+                       .header_bytes = static_cast<std::uint8_t>(size)};
 }
 
 std::size_t write_frame_header(char* out, const FrameHeader& header) {
@@ -121,26 +125,29 @@ std::size_t write_frame_header(char* out, const FrameHeader& header) {
     return static_cast<std::size_t>(at - out);
 }
 
-void apply_mask(std::span<char> bytes, MaskKey key, std::size_t offset) {
-    const auto key_4 = std::bit_cast<std::uint32_t>(rotate_mask(key, offset));
-    const std::uint64_t key_8 = static_cast<std::uint64_t>(key_4) << 32 | key_4;
+void apply_mask(std::span<char> bytes, MaskKey key) {
+    const auto key_4 = std::bit_cast<std::uint32_t>(key);
+    const Block key_16{key_4, key_4, key_4, key_4};
     char* at = bytes.data();
-    std::size_t left = bytes.size();
+    std::size_t left = bytes.size() % sizeof(Block);
+    char* const blocks_end = at + (bytes.size() - left);
     // Blocks through memcpy: payloads lie at any address, and compilers make one vector load and store of each.
-    for (; left >= 32; at += 32, left -= 32) {
-        std::uint64_t block[4];
-        std::memcpy(block, at, 32);
-        for (std::uint64_t& word : block) word ^= key_8;
-        std::memcpy(at, block, 32);
+    for (; at != blocks_end; at += sizeof(Block)) {
+        Block block;
+        std::memcpy(&block, at, sizeof block);
+        block ^= key_16;
+        std::memcpy(at, &block, sizeof block);
     }
-    for (; left >= 8; at += 8, left -= 8) {
+    if (left >= 8) {
+        const std::uint64_t key_8 = static_cast<std::uint64_t>(key_4) << 32 | key_4;
         std::uint64_t word;
         std::memcpy(&word, at, 8);
         word ^= key_8;
         std::memcpy(at, &word, 8);
+        at += 8;
+        left -= 8;
     }
-    const auto rest = std::bit_cast<MaskKey>(key_4);
-    for (std::size_t index = 0; index < left; ++index) at[index] = static_cast<char>(at[index] ^ rest[index % 4]);
+    for (std::size_t index = 0; index < left; ++index) at[index] = static_cast<char>(at[index] ^ key[index % 4]);
 }
 
 }  // namespace stepwise::ws

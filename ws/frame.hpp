@@ -68,11 +68,10 @@ using FrameHeaderResult = std::variant<NeedMore, FrameHeader, net::ProtocolError
 // Writes frame_header_size() bytes, in the shortest form, and returns how many.
 std::size_t write_frame_header(char* out, const FrameHeader& header);
 
-// XORs `bytes` with the key, which masks and unmasks alike (RFC 6455 §5.3). `offset` is the place of bytes[0] in its
-// payload.
-void apply_mask(std::span<char> bytes, MaskKey key, std::size_t offset = 0);
+// XORs `bytes` with the key, which masks and unmasks alike (RFC 6455 §5.3). bytes[0] meets key[0].
+void apply_mask(std::span<char> bytes, MaskKey key);
 
-// The key to go on with after `offset` more bytes of the payload.
+// The key to go on with after `offset` bytes of the payload.
 [[nodiscard]] constexpr MaskKey rotate_mask(MaskKey key, std::size_t offset) {
     return {key[offset % 4], key[(offset + 1) % 4], key[(offset + 2) % 4], key[(offset + 3) % 4]};
 }

@@ -26,6 +26,10 @@ net::ProtocolError peer_error(CloseCode code, std::string_view section, std::str
                                                      : "a new message began inside a fragmented one");
 }
 
+[[gnu::cold, gnu::noinline]] net::ProtocolError bad_text() {
+    return peer_error(CloseCode::invalid_payload_data, "RFC 6455 §8.1", "a text message is not valid UTF-8");
+}
+
 }  // namespace
 
 static_assert(sizeof(Protocol) <= 128, "every connection has one, idle ones too");
@@ -56,6 +60,13 @@ void Protocol::receive_data(std::span<char> bytes) {
 
 Protocol::Event Protocol::next_event() {
     if (joined_delivered_) drop_delivered();
+    if (Message message; take_short_message(message)) {
+        if (message.opcode == Opcode::text && !is_valid_utf8(message.payload)) {
+            refuse(bad_text());
+            return final_event();
+        }
+        return message;
+    }
     while (phase_ != Phase::stopped) {
         if (phase_ == Phase::header && !read_header()) break;
         const std::string_view arrived = take_payload();
@@ -80,6 +91,30 @@ Protocol::Event Protocol::next_event() {
         if (!frame_done) break;
     }
     return final_event();
+}
+
+// A short cut for the frame that most are: a whole message of at most 125 bytes that lies in the input and breaks no
+// rule. It leaves all others, broken ones too, to the general way, which takes these as well when they arrive in parts.
+inline bool Protocol::take_short_message(Message& message) {
+    const std::size_t header_bytes = role_ == Role::server ? 6 : 2;
+    const bool between_messages =
+        phase_ == Phase::header && partial_header_bytes_ == 0 && message_opcode_ == Opcode::continuation;
+    if (!between_messages || input_.size() < header_bytes) return false;
+    const auto first = static_cast<unsigned char>(input_[0]);
+    if (first != 0x81 && first != 0x82) return false;
+    // A mask bit that is not as it should be makes this 128 or more.
+    const std::size_t size = static_cast<unsigned char>(input_[1]) ^ (role_ == Role::server ? 0x80U : 0U);
+    if (size > 125 || size > message_bytes_max_ || size > frame_bytes_max_) return false;
+    if (input_.size() - header_bytes < size) return false;
+    const std::span<char> payload = input_.subspan(header_bytes, size);
+    if (role_ == Role::server) {
+        MaskKey key;
+        std::memcpy(key.data(), &input_[2], key.size());
+        apply_mask(payload, key);
+    }
+    input_ = input_.subspan(header_bytes + size);
+    message = {static_cast<Opcode>(first & 0xF), {payload.data(), payload.size()}};
+    return true;
 }
 
 bool Protocol::read_header() {
@@ -143,7 +178,7 @@ std::string_view Protocol::take_payload() {
 
 bool Protocol::check_text(std::string_view arrived, bool message_done) {
     if (text_.feed(arrived) && (!message_done || text_.is_complete())) return true;
-    return refuse(peer_error(CloseCode::invalid_payload_data, "RFC 6455 §8.1", "a text message is not valid UTF-8"));
+    return refuse(bad_text());
 }
 
 // Doubles the buffer, but not beyond what it may ever hold: its growth follows what arrived, not what was announced.

@@ -155,6 +155,7 @@ private:
     enum class Phase : std::uint8_t { header, payload, stopped };
 
     // Receiving. False means: no more can be made of the input, for want of bytes or because of an error.
+    bool take_short_message(Message& message);
     bool read_header();
     bool begin_frame(const FrameHeader& header);
     std::string_view take_payload();

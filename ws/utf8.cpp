@@ -6,17 +6,18 @@ namespace {
 
 constexpr std::uint64_t high_bits = 0x8080808080808080;
 
-// The first byte in [at, end) that may not be ASCII: whole blocks of 16 are skipped, then one of 8.
+// The first byte in [at, end) that is not ASCII, or the end: 32 bytes a time while they last, then 8, then one.
 const char* skip_ascii(const char* at, const char* end) {
-    std::uint64_t block[2];
-    for (; end - at >= 16; at += 16) {
-        std::memcpy(block, at, 16);
-        if ((block[0] | block[1]) & high_bits) break;
+    std::uint64_t words[4];
+    for (; end - at >= 32; at += 32) {
+        std::memcpy(words, at, 32);
+        if ((words[0] | words[1] | words[2] | words[3]) & high_bits) break;
     }
-    if (end - at >= 8) {
-        std::memcpy(block, at, 8);
-        if (!(block[0] & high_bits)) at += 8;
+    for (; end - at >= 8; at += 8) {
+        std::memcpy(words, at, 8);
+        if (words[0] & high_bits) break;
     }
+    while (at != end && static_cast<unsigned char>(*at) < 0x80) ++at;
     return at;
 }
 
@@ -61,16 +62,18 @@ bool Utf8Validator::feed(std::string_view bytes) {
             if (!feed_lead(byte)) return false;
             ++at;
         } else {
-            const char* const after = skip_ascii(at, end);
-            at = after == at ? at + 1 : after;
+            at = skip_ascii(at, end);
         }
     }
     return true;
 }
 
 bool is_valid_utf8(std::string_view text) {
+    const char* const end = text.data() + text.size();
+    const char* const after_ascii = skip_ascii(text.data(), end);
+    if (after_ascii == end) return true;
     Utf8Validator validator;
-    return validator.feed(text) && validator.is_complete();
+    return validator.feed({after_ascii, end}) && validator.is_complete();
 }
 
 std::string_view utf8_prefix(std::string_view text, std::size_t bytes_max) {

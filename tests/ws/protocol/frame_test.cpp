@@ -15,8 +15,8 @@ std::string frame(Opcode opcode, std::string_view payload, bool fin = true, std:
     return bytes;
 }
 
-std::string masked(std::string text, MaskKey key, std::size_t offset = 0) {
-    apply_mask(text, key, offset);
+std::string masked(std::string text, MaskKey key) {
+    apply_mask(text, key);
     return text;
 }
 
@@ -97,7 +97,7 @@ TEST_CASE("the mask is the plain XOR of RFC 6455 §5.3 for every size, alignment
         for (std::size_t size = 0; size <= 150; ++size) {
             for (std::size_t offset = 0; offset < 5; ++offset) {
                 std::string bytes = text;
-                apply_mask({bytes.data() + start, size}, key, offset);
+                apply_mask({bytes.data() + start, size}, rotate_mask(key, offset));
                 for (std::size_t at = 0; at < bytes.size(); ++at) {
                     const bool inside = at >= start && at < start + size;
                     const unsigned char xored = inside ? key[(at - start + offset) % 4] : 0;
@@ -115,6 +115,5 @@ TEST_CASE("masking in parts with a turned key equals masking at once") {
     const std::string text = "the quick brown fox jumps over the lazy dog";
     for (std::size_t cut = 0; cut <= text.size(); ++cut) {
         CHECK(masked(text.substr(0, cut), key) + masked(text.substr(cut), rotate_mask(key, cut)) == masked(text, key));
-        CHECK(masked(text.substr(cut), key, cut) == masked(text, key).substr(cut));
     }
 }

@@ -95,7 +95,7 @@ TEST_CASE("reserved bits are refused on every frame, as no extension is negotiat
 
 TEST_CASE("reserved opcodes are refused (RFC 6455 §5.2)") {
     for (const Role role : both_roles) {
-        for (const unsigned opcode : {0x3, 0x4, 0x5, 0x6, 0x7, 0xB, 0xC, 0xD, 0xE, 0xF}) {
+        for (const unsigned opcode : {0x3U, 0x4U, 0x5U, 0x6U, 0x7U, 0xBU, 0xCU, 0xDU, 0xEU, 0xFU}) {
             CAPTURE(opcode);
             const std::string bytes = zeros_frame(role, static_cast<unsigned char>(0x80 | opcode), 0, 1);
             CHECK(events_of(role, bytes) == "error(1002 RFC 6455 §5.2)");
@@ -119,7 +119,7 @@ TEST_CASE("control frames carry at most 125 bytes and come in one piece (RFC 645
         const std::string longest(125, 'p');
         CHECK(events_of(role, frame_to(role, Opcode::ping, longest)) == "ping(" + longest + ")");
         CHECK(events_of(role, frame_to(role, Opcode::pong, longest)) == "pong(" + longest + ")");
-        for (const unsigned opcode : {0x8, 0x9, 0xA}) {
+        for (const unsigned opcode : {0x8U, 0x9U, 0xAU}) {
             const auto complete = static_cast<unsigned char>(0x80 | opcode);
             CHECK(events_of(role, zeros_frame(role, complete, 2, 126)) == "error(1002 RFC 6455 §5.5)");
             CHECK(events_of(role, zeros_frame(role, complete, 8, 65536)) == "error(1002 RFC 6455 §5.5)");

@@ -27,7 +27,7 @@ TEST_CASE("a server sends plain frames, a client masked ones (RFC 6455 §5.1)") 
 }
 
 TEST_CASE("a client without mask keys is a mistake of the program") {
-    CHECK_THROWS_AS(Protocol(Role::client), std::invalid_argument);
+    CHECK_THROWS_AS(Protocol{Role::client}, std::invalid_argument);
 }
 
 TEST_CASE("what one end sends the other receives, at every length form") {
