@@ -1,0 +1,167 @@
+#include "support.hpp"
+
+#include <fmt/format.h>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <optional>
+
+namespace {
+
+std::size_t allocations = 0;
+std::size_t bytes_of_allocations = 0;
+
+void* counted_allocation(std::size_t size) {
+    ++allocations;
+    bytes_of_allocations += size;
+    if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
+    throw std::bad_alloc();
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) {
+    return counted_allocation(size);
+}
+void* operator new[](std::size_t size) {
+    return counted_allocation(size);
+}
+void operator delete(void* memory) noexcept {
+    std::free(memory);
+}
+void operator delete[](void* memory) noexcept {
+    std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+    std::free(memory);
+}
+void operator delete[](void* memory, std::size_t) noexcept {
+    std::free(memory);
+}
+
+namespace stepwise::http::test {
+
+namespace {
+
+// What ran so far, with pieces of a body joined: bodies are cut where the bytes were.
+class Transcript {
+public:
+    void add(const Event& event) {
+        if (const auto* data = std::get_if<BodyData>(&event)) {
+            CHECK(!data->bytes.empty());
+            body_ = body_.value_or("") + std::string(data->bytes);
+            return;
+        }
+        end_body();
+        text_ += (text_.empty() ? "" : " ") + describe(event);
+    }
+    std::string text() {
+        end_body();
+        return text_;
+    }
+
+private:
+    void end_body() {
+        if (body_) text_ += " body(" + *body_ + ")";
+        body_.reset();
+    }
+
+    std::string text_;
+    std::optional<std::string> body_;
+};
+
+std::string describe_fields(const HeaderFields& fields) {
+    std::string text;
+    for (const HeaderField field : fields) {
+        text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", field.name, field.value);
+    }
+    return text;
+}
+
+std::string describe_head(const RequestHead& head) {
+    std::string text =
+        fmt::format("head({} {} {} {}", head.method(), head.target(),
+                    head.version() == Version::http_1_1 ? "1.1" : "1.0", head.keep_alive() ? "keep-alive" : "close");
+    if (head.content_length()) text += fmt::format(" length {}", *head.content_length());
+    if (head.chunked()) text += " chunked";
+    if (head.expect_continue()) text += " expects continue";
+    return text + "; " + describe_fields(head.headers()) + ")";
+}
+
+}  // namespace
+
+std::string describe(const Event& event) {
+    if (const auto* start = std::get_if<StartOfMessage>(&event)) return describe_head(*start->head);
+    if (const auto* data = std::get_if<BodyData>(&event)) return fmt::format("body({})", data->bytes);
+    if (const auto* end = std::get_if<EndOfMessage>(&event)) {
+        return end->trailers->empty() ? "end" : fmt::format("end({})", describe_fields(*end->trailers));
+    }
+    if (const auto* error = std::get_if<net::ProtocolError>(&event)) {
+        return fmt::format("error({} {}: {})", error->code, error->section, error->message);
+    }
+    return "need more";
+}
+
+std::string events_of_pieces(const std::vector<std::string_view>& pieces, const ParserLimits& limits) {
+    RequestParser parser(limits);
+    Transcript transcript;
+    for (const std::string_view piece : pieces) {
+        // Exactly as large as the piece, so that AddressSanitizer sees a read behind its end.
+        const auto bytes = std::make_unique<char[]>(piece.size());
+        piece.copy(bytes.get(), piece.size());
+        parser.receive_data({bytes.get(), piece.size()});
+        Event event = parser.next_event();
+        for (; !std::holds_alternative<NeedMore>(event); event = parser.next_event()) {
+            transcript.add(event);
+            if (!std::holds_alternative<net::ProtocolError>(event)) continue;
+            parser.receive_data("GET / HTTP/1.1\r\nHost: later\r\n\r\n");
+            CHECK(describe(parser.next_event()) == describe(event));
+            return transcript.text();
+        }
+        std::fill_n(bytes.get(), piece.size(), '\x01');
+    }
+    return transcript.text();
+}
+
+std::string events_of(std::string_view bytes, const ParserLimits& limits) {
+    const std::string whole = events_of_pieces({bytes}, limits);
+    std::vector<std::string_view> single_bytes;
+    for (std::size_t index = 0; index < bytes.size(); ++index) single_bytes.push_back(bytes.substr(index, 1));
+    CHECK(events_of_pieces(single_bytes, limits) == whole);
+    const std::size_t stride = 1 + bytes.size() / 1000;
+    for (std::size_t cut = 1; cut < bytes.size(); cut += stride) {
+        const std::string in_two = events_of_pieces({bytes.substr(0, cut), bytes.substr(cut)}, limits);
+        if (in_two == whole) continue;
+        CAPTURE(cut);
+        CHECK(in_two == whole);
+    }
+    return whole;
+}
+
+net::ProtocolError error_of(std::string_view bytes, const ParserLimits& limits) {
+    events_of(bytes, limits);
+    RequestParser parser(limits);
+    parser.receive_data(bytes);
+    for (;;) {
+        const Event event = parser.next_event();
+        if (const auto* error = std::get_if<net::ProtocolError>(&event)) return *error;
+        if (!std::holds_alternative<NeedMore>(event)) continue;
+        FAIL_CHECK("no error in: ", bytes.substr(0, 200));
+        return {0, "", ""};
+    }
+}
+
+std::string refusal_of(std::string_view bytes, const ParserLimits& limits) {
+    const net::ProtocolError error = error_of(bytes, limits);
+    CHECK(!error.message.empty());
+    return fmt::format("{} {}", error.code, error.section);
+}
+
+std::size_t allocation_count() {
+    return allocations;
+}
+std::size_t allocated_bytes() {
+    return bytes_of_allocations;
+}
+
+}  // namespace stepwise::http::test
