@@ -1,8 +1,8 @@
 // One request to the kernel that completes once: accept, connect, recv, send, read, write, poll.
 //
-// The awaiter owns the operation, usually inside a coroutine frame (law 3). Between `submit` and completion the reactor,
-// and with io_uring the kernel, may touch the operation and the buffer that it points to: neither may move or end.
-// Completion calls `complete`, on the loop's thread, which must do no more than push something on the ready queue.
+// The awaiter owns the operation, usually inside a coroutine frame (law 3). Between `submit` and completion the
+// reactor, and with io_uring the kernel, may touch the operation and the buffer that it points to: neither may move or
+// end. Completion calls `complete`, on the loop's thread, which must do no more than push something on the ready queue.
 // `result` is what the system call returns: a count, a new descriptor, or minus an errno (never -1 with errno).
 #pragma once
 
@@ -25,9 +25,11 @@ struct Operation {
     Operation(const Operation&) = delete;
     Operation& operator=(const Operation&) = delete;
 
-    // accept: the new socket is non-blocking and close-on-exec.
+    // Every descriptor must be in non-blocking mode, but a regular file: with epoll a call on a blocking one would hold
+    // up the loop. accept: the new socket is non-blocking and close-on-exec.
     void prepare_accept(int socket) noexcept { prepare(OperationKind::accept, socket); }
-    // `address` must live until completion.
+    // `address` must live until completion. After a failure or a cancellation close the socket (connect(2), notes). A
+    // Unix socket whose listener is busy may answer -EAGAIN: nothing tells when to try again.
     void prepare_connect(int socket, const sockaddr* address, socklen_t length) noexcept {
         prepare(OperationKind::connect, socket);
         buffer = const_cast<sockaddr*>(address);
@@ -49,7 +51,8 @@ struct Operation {
         prepare(OperationKind::send_message, socket);
         buffer = const_cast<msghdr*>(message);
     }
-    // read and write: pipes, terminals, eventfds and files. `at` is a file offset, or current_offset.
+    // read and write: pipes, terminals, eventfds and files. `at` is a file offset, or current_offset. Nothing like
+    // MSG_NOSIGNAL exists for them: a program that writes to pipes ignores SIGPIPE, and gets -EPIPE.
     void prepare_read(int file, void* to, std::size_t bytes, std::int64_t at) noexcept {
         prepare(OperationKind::read, file);
         buffer = to;
@@ -82,7 +85,7 @@ struct Operation {
     std::size_t size = 0;
     std::int64_t offset = current_offset;
     Complete complete;
-    Operation* next = nullptr;       // the reactor's, while pending
+    Operation* next = nullptr;      // the reactor's, while pending
     void* offloaded_job = nullptr;  // the host's, while a thread of the pool has it
 
 private:
