@@ -93,7 +93,12 @@ void EventLoop::discard_everything() noexcept {
         run_queue(ready_);
         // The newest first: a task that waits for another was usually there before it.
         if (tasks_ != nullptr) tasks_->destroy_pending();
-    } while (tasks_ != nullptr || !ready_.empty() || !before_poll_.empty() || !threadsafe_.empty());
+        if (bound_ != nullptr) {
+            LoopBound& bound = *bound_;
+            unbind(bound);
+            bound.loop_closing();
+        }
+    } while (tasks_ != nullptr || bound_ != nullptr || !ready_.empty() || !before_poll_.empty() || !threadsafe_.empty());
 }
 
 EventLoop* EventLoop::running() noexcept { return running_loop; }
@@ -203,6 +208,21 @@ void EventLoop::post_threadsafe(ReadyNode& node) noexcept {
     if (sleeping_.load(std::memory_order_seq_cst) && sleeping_.exchange(false, std::memory_order_seq_cst)) {
         reactor_->wake();
     }
+}
+
+void EventLoop::bind(LoopBound& bound) noexcept {
+    bound.next_bound_ = bound_;
+    bound.bound_from_ = &bound_;
+    if (bound_ != nullptr) bound_->bound_from_ = &bound.next_bound_;
+    bound_ = &bound;
+}
+
+void EventLoop::unbind(LoopBound& bound) noexcept {
+    if (bound.bound_from_ == nullptr) return;
+    *bound.bound_from_ = bound.next_bound_;
+    if (bound.next_bound_ != nullptr) bound.next_bound_->bound_from_ = bound.bound_from_;
+    bound.next_bound_ = nullptr;
+    bound.bound_from_ = nullptr;
 }
 
 void EventLoop::signal_arrived() noexcept {

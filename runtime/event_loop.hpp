@@ -23,6 +23,25 @@ namespace stepwise {
 class SignalHandlers;
 class FdWatchers;
 
+// Something that may outlive its owner for a while but not the loop: a connection that still sends its last bytes.
+class LoopBound {
+public:
+    LoopBound() noexcept = default;
+    LoopBound(const LoopBound&) = delete;
+    LoopBound& operator=(const LoopBound&) = delete;
+
+    // The loop is ending: let go of it now. The object may end within this call.
+    virtual void loop_closing() noexcept = 0;
+
+protected:
+    ~LoopBound() = default;
+
+private:
+    friend class EventLoop;
+    LoopBound* next_bound_ = nullptr;
+    LoopBound** bound_from_ = nullptr;
+};
+
 class EventLoop final : public Scheduler, private ReactorHost {
 public:
     // What went wrong, and in what: "Task-3", "a callback". Runs on the loop's thread and must not throw.
@@ -158,6 +177,9 @@ public:
     void before_poll(ReadyNode& node) noexcept { before_poll_.push(node); }
     bool cancel_before_poll(ReadyNode& node) noexcept { return before_poll_.remove(node); }
     void post_threadsafe(ReadyNode& node) noexcept;
+    // Until unbind, the loop's end calls bound.loop_closing().
+    void bind(LoopBound& bound) noexcept;
+    void unbind(LoopBound& bound) noexcept;
     // From a signal handler: look at the signals that came.
     void signal_arrived() noexcept;
 
@@ -192,6 +214,7 @@ private:
     detail::CallNodes calls_;
     ReadyQueue turn_;  // what is left of the turn that runs
     ReadyQueue before_poll_;
+    LoopBound* bound_ = nullptr;
     detail::ThreadsafeQueue threadsafe_;
     std::atomic<bool> sleeping_ = false;
     std::atomic<bool> signals_arrived_ = false;

@@ -1,0 +1,44 @@
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stepwise/net/socket.hpp>
+#include <stepwise/runtime/errors.hpp>
+#include <sys/ioctl.h>
+
+namespace stepwise::net {
+
+UniqueFd make_stream_socket(int family) {
+    UniqueFd socket(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!socket) throw_system_error(errno, "socket");
+    return socket;
+}
+
+UniqueFd listen_on(const Address& address, ListenOptions options) {
+    UniqueFd socket = make_stream_socket(address.family());
+    const int on = 1;
+    if (address.family() != AF_UNIX) {
+        ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+        if (options.reuse_port && ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) {
+            throw_system_error(errno, "setsockopt(SO_REUSEPORT)");
+        }
+    }
+    if (::bind(socket.get(), address.get(), address.size()) != 0) {
+        throw_system_error(errno, "cannot listen on " + address.to_string());
+    }
+    if (::listen(socket.get(), options.backlog) != 0) {
+        throw_system_error(errno, "cannot listen on " + address.to_string());
+    }
+    return socket;
+}
+
+void set_nodelay(int socket, bool on) noexcept {
+    const int value = on ? 1 : 0;
+    ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &value, sizeof(value));
+}
+
+int unacknowledged_bytes(int socket) noexcept {
+    int bytes = 0;
+    return ::ioctl(socket, SIOCOUTQ, &bytes) == 0 ? bytes : -1;
+}
+
+}  // namespace stepwise::net

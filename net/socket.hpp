@@ -1,0 +1,28 @@
+// Making and tuning sockets: thin, blocking nowhere, errors as std::system_error that names the call.
+//
+// Every socket is non-blocking and close-on-exec from its first instant.
+#pragma once
+
+#include <stepwise/net/address.hpp>
+#include <stepwise/runtime/unique_fd.hpp>
+
+namespace stepwise::net {
+
+UniqueFd make_stream_socket(int family);
+
+struct ListenOptions {
+    int backlog = 1024;       // connections that wait in the kernel; also bounded by net.core.somaxconn (listen(2))
+    bool reuse_port = false;  // several listeners share the port, and the kernel spreads connections over them
+};
+
+// A bound, listening socket. Port 0 takes any free one. SO_REUSEADDR is set, so that a server can come back at once.
+// The error of a taken port says which address, EADDRINUSE.
+UniqueFd listen_on(const Address& address, ListenOptions options = {});
+
+// TCP only, and harmless elsewhere. tcp(7): small writes go out at once.
+void set_nodelay(int socket, bool on) noexcept;
+
+// Bytes that were written and that the peer's kernel has not acknowledged. TCP only: -1 elsewhere (SIOCOUTQ, tcp(7)).
+int unacknowledged_bytes(int socket) noexcept;
+
+}  // namespace stepwise::net

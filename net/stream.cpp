@@ -1,0 +1,164 @@
+#include <stepwise/net/stream.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace stepwise::net {
+
+namespace {
+
+const TransportOptions stream_options;
+constexpr std::size_t read_step_bytes = 4096;
+
+}  // namespace
+
+// The writing side, which must not move: the transport reports to it.
+class Stream::Writer final : public TransportHandler {
+public:
+    Writer(EventLoop& loop, UniqueFd socket)
+        : transport(Transport::make(loop, std::move(socket), this, stream_options)) {}
+
+    void received(std::span<char>) override {}
+    void received_end() override {}
+    void connection_lost(int) override { wake(); }
+    void drained() override { wake(); }
+
+    void wake() {
+        if (waiting) std::exchange(waiting, std::nullopt)->set_result();
+    }
+
+    std::optional<Future<void>> waiting;
+    Transport::Owner transport;
+};
+
+Stream::Stream(EventLoop& loop, UniqueFd socket) : writer_(std::make_unique<Writer>(loop, std::move(socket))) {}
+Stream::Stream(Stream&&) noexcept = default;
+Stream& Stream::operator=(Stream&&) noexcept = default;
+Stream::~Stream() = default;
+
+Coro<Stream> Stream::connect(Address address) {
+    EventLoop& loop = EventLoop::current();
+    UniqueFd socket = make_stream_socket(address.family());
+    struct Forget {  // whatever happens, the reactor knows the descriptor no longer when it is closed
+        EventLoop& loop;
+        int fd;
+        ~Forget() {
+            if (fd >= 0) loop.reactor().forget(fd);
+        }
+    } forget{loop, socket.get()};
+    try {
+        co_await io::connect(socket.get(), address.get(), address.size());
+    } catch (const std::system_error& error) {
+        throw_system_error(error.code().value(), "cannot connect to " + address.to_string());
+    }
+    forget.fd = -1;
+    co_return Stream(loop, std::move(socket));
+}
+
+void Stream::check_open() const {
+    if (writer_->transport->is_lost()) throw_system_error(writer_->transport->error(), "the connection is lost");
+}
+
+Coro<std::size_t> Stream::read_some(std::span<char> buffer) {
+    if (!kept_.empty()) {
+        std::size_t count = kept_.copy(buffer.data(), buffer.size());
+        kept_.erase(0, count);
+        co_return count;
+    }
+    std::size_t count = co_await io::recv(fd(), buffer);
+    co_return count;
+}
+
+Coro<bool> Stream::read_more(std::size_t bytes_wanted) {
+    std::size_t before = kept_.size();
+    kept_.resize(before + bytes_wanted);
+    struct Trim {  // a cancelled or failed read leaves kept_ as it was
+        std::string& kept;
+        std::size_t size;
+        ~Trim() { kept.resize(size); }
+    } trim{kept_, before};
+    trim.size += co_await io::recv(fd(), std::span(kept_).subspan(before));
+    co_return trim.size > before;
+}
+
+Coro<void> Stream::read_exactly(std::span<char> buffer) {
+    while (kept_.size() < buffer.size()) {
+        bool more = co_await read_more(buffer.size() - kept_.size());
+        if (!more) {
+            throw EndOfStreamError(fmt::format("the peer ended the stream after {} of {} bytes", kept_.size(),
+                                               buffer.size()));
+        }
+    }
+    kept_.copy(buffer.data(), buffer.size());
+    kept_.erase(0, buffer.size());
+}
+
+Coro<std::optional<std::string>> Stream::read_until(std::string delimiter, std::size_t bytes_max) {
+    if (delimiter.empty()) throw std::invalid_argument("read_until needs a delimiter");
+    std::size_t searched = 0;
+    for (;;) {
+        std::size_t found = kept_.find(delimiter, searched);
+        if (found != std::string::npos && found + delimiter.size() <= bytes_max) {
+            std::string line = kept_.substr(0, found + delimiter.size());
+            kept_.erase(0, line.size());
+            co_return line;
+        }
+        if (kept_.size() >= bytes_max) {
+            throw LimitError(fmt::format("no delimiter within {} bytes (bytes_max of read_until)", bytes_max));
+        }
+        searched = kept_.size() - std::min(kept_.size(), delimiter.size() - 1);
+        bool more = co_await read_more(std::min(read_step_bytes, bytes_max - kept_.size()));
+        if (more) continue;
+        if (kept_.empty()) co_return std::nullopt;
+        throw EndOfStreamError(fmt::format("the peer ended the stream {} bytes into a line", kept_.size()));
+    }
+}
+
+void Stream::write(std::string_view bytes) {
+    check_open();
+    if (bytes.empty()) return;
+    Transport& transport = *writer_->transport;
+    std::memcpy(transport.prepare(bytes.size()), bytes.data(), bytes.size());
+    transport.commit(bytes.size());
+}
+
+Coro<void> Stream::drain() {
+    check_open();
+    if (!writer_->transport->is_full()) co_return;
+    if (writer_->waiting) throw std::logic_error("Stream::drain: another task drains this stream already");
+    Writer& writer = *writer_;
+    writer.waiting = writer.transport->loop().create_future<void>();
+    struct StopWaiting {
+        Writer& writer;
+        ~StopWaiting() { writer.waiting.reset(); }
+    } stop_waiting{writer};
+    Future<void> waiting = *writer.waiting;
+    co_await waiting;
+    check_open();
+}
+
+Coro<void> Stream::write_all(std::string_view bytes) {
+    while (!bytes.empty()) {
+        std::string_view piece = bytes.substr(0, stream_options.write_high_water_bytes);
+        write(piece);
+        bytes.remove_prefix(piece.size());
+        co_await drain();
+    }
+}
+
+void Stream::write_end() { writer_->transport->write_end(); }
+std::size_t Stream::queued_bytes() const noexcept { return writer_->transport->queued_bytes(); }
+int Stream::fd() const noexcept { return writer_->transport->fd(); }
+Address Stream::peer_address() const { return Address::of_peer(fd()); }
+void Stream::set_nodelay(bool on) noexcept { net::set_nodelay(fd(), on); }
+void Stream::abort() noexcept { writer_->transport->abort(); }
+
+Coro<Stream> accept_from(int listening_socket) {
+    UniqueFd socket = co_await io::accept(listening_socket);
+    co_return Stream(EventLoop::current(), std::move(socket));
+}
+
+}  // namespace stepwise::net

@@ -1,0 +1,275 @@
+#include <stepwise/net/transport.hpp>
+
+#include <array>
+#include <cassert>
+
+namespace stepwise::net {
+
+// What a sendmsg needs until it completes; idle connections have none.
+struct Transport::Message : frame_pool::Pooled {
+    std::array<iovec, 16> parts;
+    msghdr header{};
+};
+
+// Keeps the transport while its handler is called, whatever the handler does with its Owner.
+class Transport::Call {
+public:
+    explicit Call(Transport& transport) noexcept : transport_(transport), outer_(transport.in_call_) {
+        transport_.in_call_ = true;
+    }
+    ~Call() {
+        transport_.in_call_ = outer_;
+        transport_.delete_if_unused();
+    }
+
+private:
+    Transport& transport_;
+    bool outer_;
+};
+
+Transport::Transport(EventLoop& loop, UniqueFd socket, TransportHandler* handler,
+                     const TransportOptions& options) noexcept
+    : Operation(&Transport::sent),
+      ReadyNode(&Transport::run_flush),
+      Timer(&Transport::linger_is_over),
+      loop_(loop),
+      handler_(handler),
+      options_(options),
+      socket_(std::move(socket)) {}
+
+Transport::~Transport() {
+    assert(!socket_ && !pending() && !node_queued_);
+    delete message_;
+}
+
+Transport::Owner Transport::make(EventLoop& loop, UniqueFd socket, TransportHandler* handler,
+                                 const TransportOptions& options) {
+    return Owner(new Transport(loop, std::move(socket), handler, options));
+}
+
+// ---- receiving
+
+void Transport::start_receiving() {
+    if (receiving_ || end_received_ || is_lost()) return;
+    loop_.reactor().start_receiving(fd(), *this);
+    receiving_ = true;
+    receive_paused_ = false;
+}
+
+void Transport::pause_receiving() noexcept {
+    if (!receiving_ || receive_paused_) return;
+    receive_paused_ = true;
+    loop_.reactor().pause_receiving(*this);
+}
+
+void Transport::resume_receiving() {
+    if (!receiving_ || !receive_paused_) return;
+    receive_paused_ = false;
+    loop_.reactor().resume_receiving(*this);
+}
+
+void Transport::received(std::span<char> bytes) {
+    if (handler_ == nullptr) return;  // lingering: read and dropped
+    Call call(*this);
+    handler_->received(bytes);
+}
+
+void Transport::receive_ended(int error) {
+    Call call(*this);
+    receiving_ = false;
+    if (error != 0) {
+        if (lost_reported_) return;
+        fail(error);
+        lost_reported_ = true;
+        if (handler_ != nullptr) handler_->connection_lost(error_);
+        if (!owned_) close_socket();
+        return;
+    }
+    end_received_ = true;
+    if (handler_ != nullptr) return handler_->received_end();
+    if (!owned_ && end_sent_) close_socket();
+}
+
+// ---- sending
+
+void Transport::queue_flush() noexcept {
+    if (is_lost() || !socket_) return outbox_.clear();
+    node_queued_ = true;
+    ReadyNode::run = &Transport::run_flush;
+    loop_.before_poll(*this);
+}
+
+void Transport::report_later() noexcept {
+    if (node_queued_) return;
+    node_queued_ = true;
+    ReadyNode::run = &Transport::run_report;
+    loop_.push_ready(static_cast<ReadyNode&>(*this));
+}
+
+void Transport::run_flush(ReadyNode& node) {
+    auto& self = static_cast<Transport&>(node);
+    self.node_queued_ = false;
+    if (!self.socket_ || self.loop_.discarding()) return self.delete_if_unused();
+    self.flush();
+}
+
+void Transport::flush() noexcept {
+    if (pending() || is_lost()) return;
+    while (!outbox_.empty() && start_send()) take_sent();  // clears the outbox when it fails
+    if (is_lost()) {
+        if (!owned_) close_socket();
+    } else if (!pending() && end_wanted_) {
+        end_writing();
+    }
+    delete_if_unused();
+}
+
+// True: it is done, with `result`.
+bool Transport::start_send() noexcept {
+    std::array<iovec, 16> parts;
+    std::size_t count = outbox_.gather(parts);
+    if (count == 1) {
+        prepare_send(fd(), parts[0].iov_base, parts[0].iov_len);
+    } else {
+        if (message_ == nullptr) message_ = new Message;
+        message_->parts = parts;
+        message_->header.msg_iov = message_->parts.data();
+        message_->header.msg_iovlen = count;
+        prepare_send_message(fd(), &message_->header);
+    }
+    return loop_.reactor().submit(*this);
+}
+
+void Transport::take_sent() noexcept {
+    if (result < 0) return fail(-result);
+    outbox_.consume(static_cast<std::size_t>(result));
+    if (full_ && outbox_.size() <= options_.write_low_water_bytes) {
+        full_ = false;
+        drained_due_ = owned_;
+        if (drained_due_) report_later();
+    }
+}
+
+void Transport::sent(Operation& operation) noexcept {
+    auto& self = static_cast<Transport&>(operation);
+    self.take_sent();
+    if (!self.owned_) {
+        if (!self.socket_) return self.delete_if_unused();
+        if (self.is_lost()) {
+            self.close_socket();
+            return self.delete_if_unused();
+        }
+        if (self.armed()) {  // progress: the peer is there
+            self.loop_.remove_timer(self);
+            self.loop_.add_timer(self, self.loop_.time() + self.options_.linger_timeout);
+        }
+    }
+    if (!self.outbox_.empty() || self.end_wanted_) {
+        if (!self.node_queued_) self.queue_flush();
+    } else if (self.message_ != nullptr) {
+        delete std::exchange(self.message_, nullptr);
+    }
+}
+
+void Transport::fail(int error) noexcept {
+    if (error_ == 0) error_ = error;
+    outbox_.clear();
+    full_ = false;
+    if (owned_ && !lost_reported_) report_later();
+}
+
+void Transport::run_report(ReadyNode& node) {
+    auto& self = static_cast<Transport&>(node);
+    self.node_queued_ = false;
+    if (!self.owned_ || self.loop_.discarding()) return self.delete_if_unused();
+    Call call(self);
+    if (self.is_lost()) {
+        if (!std::exchange(self.lost_reported_, true) && self.handler_ != nullptr) {
+            self.handler_->connection_lost(self.error_);
+        }
+        return;
+    }
+    if (!self.outbox_.empty() || self.end_wanted_) self.schedule_flush();
+    if (std::exchange(self.drained_due_, false) && self.handler_ != nullptr) self.handler_->drained();
+}
+
+void Transport::write_end() {
+    end_wanted_ = true;
+    if (!node_queued_ && !pending()) queue_flush();
+}
+
+void Transport::end_writing() noexcept {
+    if (!std::exchange(end_sent_, true)) ::shutdown(fd(), SHUT_WR);
+    end_wanted_ = false;
+    if (!owned_ && end_received_) close_socket();
+}
+
+// ---- the end
+
+void Transport::abort() noexcept {
+    if (error_ == 0) error_ = ECONNABORTED;
+    lost_reported_ = true;
+    close_socket();
+}
+
+void Transport::let_go() noexcept {
+    owned_ = false;
+    handler_ = nullptr;
+    if (socket_ && !is_lost() && !loop_.discarding()) {
+        linger();
+    } else {
+        close_socket();
+    }
+    delete_if_unused();
+}
+
+void Transport::linger() noexcept {
+    loop_.bind(*this);
+    try {
+        loop_.add_timer(*this, loop_.time() + options_.linger_timeout);
+        resume_receiving();
+        start_receiving();
+    } catch (...) {  // out of memory or of watches: then the end comes without ceremony
+        return close_socket();
+    }
+    if (end_sent_ && end_received_) return close_socket();
+    write_end();
+}
+
+void Transport::linger_is_over(Timer& timer) noexcept {
+    auto& self = static_cast<Transport&>(timer);
+    self.close_socket();
+    self.delete_if_unused();
+}
+
+void Transport::loop_closing() noexcept {
+    close_socket();
+    delete_if_unused();
+}
+
+void Transport::close_socket() noexcept {
+    if (!socket_) return;
+    if (receiving_) loop_.reactor().stop_receiving(*this);
+    receiving_ = false;
+    loop_.remove_timer(*this);
+    loop_.unbind(*this);
+    if (error_ == 0) error_ = ECONNABORTED;
+    UniqueFd closing = std::move(socket_);
+    if (pending()) {
+        if (loop_.discarding()) {
+            loop_.reactor().abandon(*this);
+        } else {
+            bool outer = std::exchange(in_call_, true);
+            loop_.reactor().cancel(*this);  // `sent` comes, at once or later
+            in_call_ = outer;
+        }
+    }
+    if (!pending()) outbox_.clear();
+    loop_.reactor().forget(closing.get());
+}
+
+void Transport::delete_if_unused() noexcept {
+    if (!owned_ && !socket_ && !pending() && !node_queued_ && !in_call_) delete this;
+}
+
+}  // namespace stepwise::net

@@ -1,0 +1,141 @@
+// One connected socket: bytes that arrive are given to a handler, bytes that leave are corked within a turn and sent once
+// before the loop polls. What asyncio calls a transport and its protocol.
+//
+// Owned by a Transport::Owner. When that lets go, what was written is still sent and the socket closed in order: our end
+// first, then what the peer still sends is read and dropped until it ends too or linger_timeout has passed, so that a
+// reset does not destroy the last bytes (RFC 9112 §9.6). `abort` closes at once. The object itself lives until the kernel
+// has let go of its last operation, or the loop ends. The loop's thread.
+#pragma once
+
+#include <stepwise/net/outbox.hpp>
+#include <stepwise/net/socket.hpp>
+#include <stepwise/runtime/event_loop.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <span>
+
+namespace stepwise::net {
+
+// All calls come in handles of their own, never from within a call of the Transport's. After connection_lost comes none.
+class TransportHandler {
+public:
+    // `bytes` may be changed in place, and are gone when the call returns.
+    virtual void received(std::span<char> bytes) = 0;
+    // The peer has ended its side; ours is still open.
+    virtual void received_end() = 0;
+    // The connection broke: an errno, ECONNRESET, EPIPE, ETIMEDOUT … What was not sent is gone.
+    virtual void connection_lost(int error) = 0;
+    // The outbox, which was above its high water, has fallen to its low water.
+    virtual void drained() = 0;
+
+protected:
+    ~TransportHandler() = default;
+};
+
+struct TransportOptions {
+    std::size_t write_high_water_bytes = 64 * 1024;
+    std::size_t write_low_water_bytes = 16 * 1024;
+    Duration linger_timeout = std::chrono::seconds(2);
+};
+
+class Transport final : private Receiver,
+                        private Operation,
+                        private ReadyNode,
+                        private Timer,
+                        private LoopBound,
+                        public frame_pool::Pooled {
+public:
+    struct LetGo {
+        void operator()(Transport* transport) const noexcept { transport->let_go(); }
+    };
+    using Owner = std::unique_ptr<Transport, LetGo>;
+
+    // `handler` outlives the Owner, or its own set_handler(nullptr). `options` outlives the transport.
+    static Owner make(EventLoop& loop, UniqueFd socket, TransportHandler* handler, const TransportOptions& options);
+
+    void set_handler(TransportHandler* handler) noexcept { handler_ = handler; }
+
+    void start_receiving();
+    // Backpressure towards the peer. A little that was under way may still arrive after a pause.
+    void pause_receiving() noexcept;
+    void resume_receiving();
+
+    // A ByteSink. Writing to a connection that is lost does nothing.
+    char* prepare(std::size_t bytes) { return outbox_.prepare(bytes); }
+    void commit(std::size_t bytes) {
+        outbox_.commit(bytes);
+        schedule_flush();
+    }
+    void write(const SharedBytes& bytes) {
+        outbox_.append(bytes);
+        schedule_flush();
+    }
+    // Our side ends behind what was written.
+    void write_end();
+    // Sends what is corked now instead of at the turn's end.
+    void flush() noexcept;
+
+    std::size_t queued_bytes() const noexcept { return outbox_.size(); }
+    // Above the high water and not yet back at the low water: a writer should wait.
+    bool is_full() const noexcept { return full_; }
+    bool is_lost() const noexcept { return error_ != 0; }
+    int error() const noexcept { return error_; }
+
+    // Closes now; nothing more is sent, and no handler is called.
+    void abort() noexcept;
+
+    EventLoop& loop() const noexcept { return loop_; }
+    int fd() const noexcept { return socket_.get(); }
+
+private:
+    struct Message;
+    class Call;
+
+    Transport(EventLoop& loop, UniqueFd socket, TransportHandler* handler, const TransportOptions& options) noexcept;
+    ~Transport();
+
+    void received(std::span<char> bytes) override;
+    void receive_ended(int error) override;
+    void loop_closing() noexcept override;
+    static void sent(Operation& operation) noexcept;
+    static void run_flush(ReadyNode& node);
+    static void run_report(ReadyNode& node);
+    static void linger_is_over(Timer& timer) noexcept;
+
+    void schedule_flush() {
+        if (outbox_.size() > options_.write_high_water_bytes) full_ = true;
+        if (!node_queued_ && !pending()) queue_flush();
+    }
+    void queue_flush() noexcept;
+    void report_later() noexcept;
+    bool start_send() noexcept;
+    void take_sent() noexcept;
+    void fail(int error) noexcept;
+    void end_writing() noexcept;
+    void let_go() noexcept;
+    void linger() noexcept;
+    void close_socket() noexcept;
+    void delete_if_unused() noexcept;
+
+    EventLoop& loop_;
+    TransportHandler* handler_;
+    const TransportOptions& options_;
+    Outbox outbox_;
+    Message* message_ = nullptr;  // of a send in several parts
+    UniqueFd socket_;
+    int error_ = 0;
+    bool node_queued_ = false;  // for a flush, or for a report
+    bool full_ = false;
+    bool drained_due_ = false;
+    bool lost_reported_ = false;
+    bool receiving_ = false;  // the reactor has us as its Receiver
+    bool receive_paused_ = false;
+    bool end_received_ = false;
+    bool end_wanted_ = false;  // our side ends when the outbox is empty
+    bool end_sent_ = false;
+    bool in_call_ = false;  // of the handler: the object must outlive it
+    bool owned_ = true;
+};
+
+}  // namespace stepwise::net
