@@ -40,7 +40,8 @@ BAD_REQUESTS = (
     ("two lengths", b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", 400),
     ("a negative length", b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400),
     ("a length with a sign", b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: +3\r\n\r\nabc", 400),
-    ("a length that overflows", b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n", None),
+    ("a length that overflows",
+     b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n", None),
     ("a body beyond the limit", b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000000\r\n\r\n", 413),
     ("a chunk size that is no number",
      b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", 400),
@@ -67,8 +68,8 @@ class HelloTestCase(unittest.TestCase):
 
     def curl(self, *arguments, data=None):
         """curl's stdout; it fails the test if curl fails."""
-        command = ["curl", "--silent", "--show-error", "--noproxy", "*", "--max-time", str(WAIT_SECONDS_MAX), *arguments]
-        run = subprocess.run(command, input=data, capture_output=True, timeout=2 * WAIT_SECONDS_MAX)
+        command = ["curl", "--silent", "--show-error", "--noproxy", "*", "--max-time", str(WAIT_SECONDS_MAX)]
+        run = subprocess.run([*command, *arguments], input=data, capture_output=True, timeout=2 * WAIT_SECONDS_MAX)
         self.assertEqual(run.returncode, 0, run.stderr)
         return run.stdout
 

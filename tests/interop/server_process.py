@@ -63,7 +63,7 @@ class ServerProcess:
             code = self.process.wait(STOP_SECONDS_MAX)
         except subprocess.TimeoutExpired:
             self._kill()
-            raise AssertionError(f"{self.command} still ran after {STOP_SECONDS_MAX} s; stderr:\n{self.errors()}") from None
+            raise AssertionError(f"{self.command} still ran after {STOP_SECONDS_MAX} s:\n{self.errors()}") from None
         self._close_output()
         return code
 
@@ -87,7 +87,7 @@ class ServerProcess:
             try:
                 line = self._lines.get(timeout=START_SECONDS_MAX)
             except queue.Empty:
-                raise AssertionError(f"{self.command} did not say within {START_SECONDS_MAX} s that it listens") from None
+                raise AssertionError(f"{self.command} did not listen within {START_SECONDS_MAX} s") from None
             if line is None:
                 raise AssertionError(f"{self.command} ended with {self.process.wait()} before it listened; stderr:\n"
                                      f"{self.errors()}")

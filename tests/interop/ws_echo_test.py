@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Python's websockets, and a plain socket where bytes must be wrong, against ws_echo: `ws_echo_test.py PROGRAM REACTOR`."""
+"""Python's websockets, and a plain socket where bytes must be wrong, against ws_echo:
+`ws_echo_test.py PROGRAM REACTOR`."""
 
 import asyncio
 import http.client
@@ -107,8 +108,9 @@ class EchoTest(EchoTestCase):
         with RawConnection(self.server.address) as raw:
             raw.upgrade()
             raw.send(frame(0x01, b"he") + frame(0x89, b"now") + frame(0x80, b"y"))
-            answers = [raw.read_frame(), raw.read_frame()]
-            self.assertEqual([(answer.first_byte, answer.payload) for answer in answers], [(0x8A, b"now"), (0x81, b"hey")])
+            pong, message = raw.read_frame(), raw.read_frame()
+        self.assertEqual((pong.first_byte, pong.payload), (0x8A, b"now"))
+        self.assertEqual((message.first_byte, message.payload), (0x81, b"hey"))
 
     def test_messages_keep_their_order(self):
         async def conversation(socket):
