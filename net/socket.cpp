@@ -36,6 +36,15 @@ void set_nodelay(int socket, bool on) noexcept {
     ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &value, sizeof(value));
 }
 
+std::string ip_of_peer(int socket) {
+    try {
+        Address peer = Address::of_peer(socket);
+        return peer.family() == AF_UNIX ? std::string() : peer.host();
+    } catch (const std::system_error&) {
+        return {};
+    }
+}
+
 int unacknowledged_bytes(int socket) noexcept {
     int bytes = 0;
     return ::ioctl(socket, SIOCOUTQ, &bytes) == 0 ? bytes : -1;

@@ -6,6 +6,8 @@
 #include <stepwise/net/address.hpp>
 #include <stepwise/runtime/unique_fd.hpp>
 
+#include <string>
+
 namespace stepwise::net {
 
 UniqueFd make_stream_socket(int family);
@@ -21,6 +23,9 @@ UniqueFd listen_on(const Address& address, ListenOptions options = {});
 
 // TCP only, and harmless elsewhere. tcp(7): small writes go out at once.
 void set_nodelay(int socket, bool on) noexcept;
+
+// The peer's IP address as text; empty for a Unix socket, and for a peer that is gone already.
+std::string ip_of_peer(int socket);
 
 // Bytes that were written and that the peer's kernel has not acknowledged. TCP only: -1 elsewhere (SIOCOUTQ, tcp(7)).
 int unacknowledged_bytes(int socket) noexcept;

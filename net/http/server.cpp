@@ -1,0 +1,105 @@
+#include <stepwise/net/http/connection.hpp>
+#include <stepwise/net/http/server.hpp>
+#include <stepwise/net/http/writer.hpp>
+#include <stepwise/runtime/timeout.hpp>
+
+namespace stepwise::http {
+
+ServedConnection::ServedConnection(Server& server) noexcept : server_(server) { server.add(*this); }
+ServedConnection::~ServedConnection() { server_.remove(*this); }
+
+Server::Server(EventLoop& loop, Router router, ServerOptions options)
+    : loop_(loop), router_(std::move(router)), options_(std::move(options)), started_(loop.time()) {}
+
+Server::~Server() {
+    listeners_.clear();
+    next_sweep_.cancel();
+    while (connections_ != nullptr) connections_->abort();
+}
+
+net::Address Server::listen(const net::Address& address) {
+    UniqueFd socket = net::listen_on(address, options_.listen);
+    listeners_.push_back(std::make_unique<net::Listener>(
+        loop_, std::move(socket), [this](UniqueFd connected) { accept(std::move(connected)); }));
+    return listeners_.back()->address();
+}
+
+void Server::accept(UniqueFd socket) {
+    net::set_nodelay(socket.get(), true);
+    Connection::open(*this, std::move(socket), connection_count_ >= options_.connections_max);
+}
+
+void Server::add(ServedConnection& connection) noexcept {
+    connection.next_ = connections_;
+    connection.from_ = &connections_;
+    if (connections_ != nullptr) connections_->from_ = &connection.next_;
+    connections_ = &connection;
+    if (++connection_count_ == 1) start_sweeping();
+}
+
+void Server::remove(ServedConnection& connection) noexcept {
+    *connection.from_ = connection.next_;
+    if (connection.next_ != nullptr) connection.next_->from_ = connection.from_;
+    if (--connection_count_ == 0 && all_gone_ != nullptr && !all_gone_->done()) all_gone_->set_result();
+}
+
+// Nobody is watched: no timer wakes an idle server.
+void Server::start_sweeping() {
+    tick_ = static_cast<int>(std::chrono::duration_cast<std::chrono::seconds>(loop_.time() - started_).count()) + 1;
+    if (!next_sweep_.pending()) {
+        next_sweep_ = loop_.call_later(std::chrono::seconds(1), [this] { sweep(); });
+    }
+}
+
+void Server::sweep() {
+    if (connections_ == nullptr) return;
+    start_sweeping();
+    for (ServedConnection* connection = connections_; connection != nullptr;) {
+        ServedConnection* next = connection->next_;  // only this one may end in its sweep
+        connection->sweep(tick_);
+        connection = next;
+    }
+}
+
+std::string_view Server::date() {
+    if (date_tick_ != tick_) {
+        date_tick_ = tick_;
+        std::time_t second = std::time(nullptr);
+        if (std::exchange(date_second_, second) != second) format_http_date(second, date_);
+    }
+    return {date_, sizeof(date_)};
+}
+
+namespace {
+
+Coro<void> wait_until_done(Future<void>& future) { co_await future; }
+
+}  // namespace
+
+Coro<void> Server::shutdown(Duration deadline) {
+    shutting_down_ = true;
+    listeners_.clear();
+    struct AbortRest {
+        Server& server;
+        ~AbortRest() {
+            server.all_gone_ = nullptr;
+            while (server.connections_ != nullptr) server.connections_->abort();
+        }
+    } abort_rest{*this};
+    Future<void> all_gone = loop_.create_future<void>();
+    all_gone_ = &all_gone;
+    for (ServedConnection* connection = connections_; connection != nullptr;) {
+        ServedConnection* next = connection->next_;
+        connection->go_away();
+        connection = next;
+    }
+    if (connections_ == nullptr) co_return;
+    Coro<void> waiting = wait_until_done(all_gone);
+    try {
+        co_await timeout(deadline, std::move(waiting));
+    } catch (const TimeoutError&) {
+        // The rest is aborted.
+    }
+}
+
+}  // namespace stepwise::http

@@ -1,0 +1,83 @@
+// An HTTP/1.1 server on one loop: listeners, the connections that they gave, and their orderly end.
+//
+// It owns its connections, whatever protocol they speak by now; a handler's frame may outlive its connection. One sweep a
+// second watches every deadline, instead of a timer each. It must end before its loop. The loop's thread.
+#pragma once
+
+#include <ctime>
+#include <memory>
+#include <stepwise/net/http/parser_limits.hpp>
+#include <stepwise/net/http/router.hpp>
+#include <stepwise/net/http/served_connection.hpp>
+#include <stepwise/net/listener.hpp>
+#include <stepwise/net/transport.hpp>
+#include <stepwise/runtime/event_loop.hpp>
+#include <string_view>
+#include <vector>
+
+namespace stepwise::http {
+
+struct ServerOptions {
+    ParserLimits parser;
+    net::TransportOptions transport;
+    net::ListenOptions listen;
+    std::size_t connections_max = 20'000;  // one more is told 503 and closed
+    // Whole seconds, watched once a second.
+    int head_timeout_seconds = 10;        // from a request's first byte to the end of its head: 408
+    int body_timeout_seconds = 60;        // from there to the end of its body: 408
+    int keep_alive_timeout_seconds = 75;  // between two requests, and before the first
+    int write_timeout_seconds = 60;       // the peer takes nothing of a full outbox: closed
+};
+
+class Server {
+public:
+    Server(EventLoop& loop, Router router, ServerOptions options = {});
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+    // Closes everything at once; shutdown() first for an orderly end.
+    ~Server();
+
+    // Returns where it listens: with the port that the kernel chose for port 0. Throws std::system_error.
+    net::Address listen(const net::Address& address);
+
+    // Stops accepting, lets what is in flight finish, tells every connection to go (WebSockets: 1001); what is still there
+    // at the deadline is aborted, its handlers cancelled. Cancel-safe: then aborts at once.
+    Coro<void> shutdown(Duration deadline);
+
+    std::size_t connection_count() const noexcept { return connection_count_; }
+    bool shutting_down() const noexcept { return shutting_down_; }
+
+    // For connections.
+    EventLoop& loop() const noexcept { return loop_; }
+    const Router& router() const noexcept { return router_; }
+    const ServerOptions& options() const noexcept { return options_; }
+    // Seconds of the loop's clock since the server was made, as of the last sweep: what deadlines are counted in.
+    int tick() const noexcept { return tick_; }
+    std::string_view date();  // "Sun, 06 Nov 1994 08:49:37 GMT", made anew once a second
+    Request& scratch_request() noexcept { return scratch_request_; }
+    void add(ServedConnection& connection) noexcept;
+    void remove(ServedConnection& connection) noexcept;
+
+private:
+    void accept(UniqueFd socket);
+    void sweep();
+    void start_sweeping();
+
+    EventLoop& loop_;
+    Router router_;
+    ServerOptions options_;
+    std::vector<std::unique_ptr<net::Listener>> listeners_;
+    ServedConnection* connections_ = nullptr;
+    std::size_t connection_count_ = 0;
+    Request scratch_request_;  // borrowed by one plain handler at a time
+    TimePoint started_;
+    Handle next_sweep_;
+    int tick_ = 0;
+    std::time_t date_second_ = -1;
+    int date_tick_ = -1;
+    char date_[29];
+    bool shutting_down_ = false;
+    Future<void>* all_gone_ = nullptr;
+};
+
+}  // namespace stepwise::http
