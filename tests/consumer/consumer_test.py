@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+"""What a program outside this tree sees: `consumer_test.py BUILD_FOLDER` installs the library into a temporary folder,
+asks pkg-config for the flags, builds the first example of README.md word for word and talks to it."""
+
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "interop"))
+import python_suite  # noqa: E402
+from server_process import ServerProcess  # noqa: E402
+
+BUILD = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build").resolve()
+EXAMPLE_LINES_MAX = 40
+
+
+def run(command):
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=240)
+    if done.returncode != 0:
+        raise AssertionError(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+class ConsumerTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        run(["meson", "install", "-C", BUILD, "--no-rebuild", "--quiet", "--destdir", cls.folder / "installed"])
+        cls.package, = (cls.folder / "installed").rglob("stepwise.pc")
+
+    def flags(self, *wanted):
+        return run(["pkg-config", "--define-prefix", "--static", *wanted, self.package]).split()
+
+    def headers(self):
+        include, = (self.folder / "installed").rglob("include/stepwise")
+        return sorted(path.relative_to(include.parent).as_posix() for path in include.rglob("*.hpp"))
+
+    def test_the_headers_keep_their_path_and_show_nothing_of_a_reactors_inside(self):
+        headers = self.headers()
+        self.assertIn("stepwise/runtime/event_loop.hpp", headers)
+        self.assertIn("stepwise/net/http/serve.hpp", headers)
+        self.assertEqual([path for path in headers if "uring_" in path or "epoll_" in path], [])
+
+    def test_every_installed_header_can_be_included(self):
+        source = self.folder / "all.cpp"
+        source.write_text("".join(f"#include <{path}>\n" for path in self.headers()) + "int main() {}\n")
+        run(["g++", "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", *self.flags("--cflags"), source])
+
+    def test_the_first_example_of_the_readme_is_a_server(self):
+        example = re.search(r"^```cpp\n(.*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE).group(1)
+        self.assertLessEqual(example.count("\n"), EXAMPLE_LINES_MAX)
+        source, program = self.folder / "hello.cpp", self.folder / "hello"
+        source.write_text(example)
+        run(["g++", "-std=c++20", "-Wall", "-Wextra", "-Werror", source, "-o", program, *self.flags("--cflags", "--libs")])
+        with ServerProcess(str(program)) as server:
+            for path, answer in (("/", "Hello, World!\n"), ("/later?name=Ada", "Hello, Ada, a second later.\n")):
+                with urllib.request.urlopen(server.url(path), timeout=20) as response:
+                    self.assertEqual(response.read().decode(), answer)
+
+
+if __name__ == "__main__":
+    python_suite.main()
