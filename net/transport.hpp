@@ -51,7 +51,7 @@ public:
     };
     using Owner = std::unique_ptr<Transport, LetGo>;
 
-    // `handler` outlives the Owner, or its own set_handler(nullptr). `options` outlives the transport.
+    // `handler` outlives the Owner, or its own set_handler(nullptr).
     static Owner make(EventLoop& loop, UniqueFd socket, TransportHandler* handler, const TransportOptions& options);
 
     void set_handler(TransportHandler* handler) noexcept { handler_ = handler; }
@@ -120,7 +120,7 @@ private:
 
     EventLoop& loop_;
     TransportHandler* handler_;
-    const TransportOptions& options_;
+    TransportOptions options_;
     Outbox outbox_;
     Message* message_ = nullptr;  // of a send in several parts
     UniqueFd socket_;

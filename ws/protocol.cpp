@@ -131,7 +131,7 @@ bool Protocol::read_header() {
         partial_header_bytes_ = 0;
         return begin_frame(*header);
     }
-    if (auto* error = std::get_if<net::ProtocolError>(&result)) return refuse(std::move(*error));
+    if (const auto* error = std::get_if<net::ProtocolError>(&result)) return refuse(*error);
     if (partial_header_bytes_ == 0) std::memcpy(partial_header_.data(), bytes.data(), bytes.size());
     partial_header_bytes_ = static_cast<std::uint8_t>(bytes.size());
     input_ = {};
@@ -150,10 +150,7 @@ bool Protocol::begin_frame(const FrameHeader& header) {
             return refuse(too_big(role_, "message", joined_.size() + header.payload_bytes, message_bytes_max_,
                                   "message_bytes_max"));
         }
-        if (!continues) {
-            message_opcode_ = header.opcode;
-            text_.reset();
-        }
+        if (!continues) message_opcode_ = header.opcode;
         frame_fin_ = header.fin;
     }
     frame_opcode_ = header.opcode;
@@ -236,7 +233,7 @@ Protocol::Event Protocol::final_event() const {
     return NeedMore{};
 }
 
-bool Protocol::refuse(net::ProtocolError error) {
+bool Protocol::refuse(const net::ProtocolError& error) {
     stop(error);
     release_joined();
     return false;

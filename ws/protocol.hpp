@@ -165,7 +165,7 @@ private:
     Event deliver_control(std::string_view payload);
     Event deliver_close(std::string_view payload);
     Event final_event() const;
-    bool refuse(net::ProtocolError error);
+    bool refuse(const net::ProtocolError& error);
     void drop_delivered();
     void release_joined();
 
@@ -211,7 +211,7 @@ private:
     Opcode frame_opcode_ = Opcode::continuation;
     Opcode message_opcode_ = Opcode::continuation;  // of the message in progress; continuation: none is
     CloseCode received_code_ = CloseCode::no_status_received;
-    Utf8Validator text_;
+    Utf8Validator text_;  // between texts it is as new: only a complete text is given
     Role role_;
     Phase phase_ = Phase::header;
     bool frame_fin_ = true;

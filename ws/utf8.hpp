@@ -12,13 +12,11 @@ namespace stepwise::ws {
 
 class Utf8Validator {
 public:
-    // False once a byte cannot continue what came before. After that only reset() makes sense.
+    // False once a byte cannot continue what came before. After that it can only be thrown away.
     [[nodiscard]] bool feed(std::string_view bytes);
 
     // Whether the text may end here: no code point is open.
     [[nodiscard]] bool is_complete() const { return missing_ == 0; }
-
-    void reset() { *this = Utf8Validator(); }
 
 private:
     bool feed_lead(unsigned char lead);

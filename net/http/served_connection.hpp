@@ -1,6 +1,7 @@
 // What a server knows of any of its connections, HTTP or what it became: how to end it and when to look at its deadlines.
 //
-// A connection belongs to itself: it is in its server's list from the constructor to the destructor. The loop's thread.
+// A connection belongs to itself. It is in its server's list from its constructor until leave_server(), at the latest its
+// destructor; afterwards it may outlive the server, until whoever serves it has returned. The loop's thread.
 #pragma once
 
 namespace stepwise::http {
@@ -14,20 +15,22 @@ public:
 
     // Finish what is in flight, take on nothing new, then end. The object may end within this call, as in the others.
     virtual void go_away() = 0;
-    // End now. The server may be ending, too.
+    // End the connection now and leave the server, which may be ending, too.
     virtual void abort() noexcept = 0;
     // Once a second: look at deadlines.
     virtual void sweep(int tick) = 0;
 
-    Server& server() const noexcept { return server_; }
+    // Not after leave_server().
+    Server& server() const noexcept { return *server_; }
 
 protected:
     explicit ServedConnection(Server& server) noexcept;
-    virtual ~ServedConnection();
+    virtual ~ServedConnection() { leave_server(); }
+    void leave_server() noexcept;
 
 private:
     friend class Server;
-    Server& server_;
+    Server* server_;
     ServedConnection* next_ = nullptr;
     ServedConnection** from_ = nullptr;
 };

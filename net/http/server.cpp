@@ -5,8 +5,11 @@
 
 namespace stepwise::http {
 
-ServedConnection::ServedConnection(Server& server) noexcept : server_(server) { server.add(*this); }
-ServedConnection::~ServedConnection() { server_.remove(*this); }
+ServedConnection::ServedConnection(Server& server) noexcept : server_(&server) { server.add(*this); }
+
+void ServedConnection::leave_server() noexcept {
+    if (server_ != nullptr) std::exchange(server_, nullptr)->remove(*this);
+}
 
 Server::Server(EventLoop& loop, Router router, ServerOptions options)
     : loop_(loop), router_(std::move(router)), options_(std::move(options)), started_(loop.time()) {}

@@ -1,0 +1,37 @@
+// Broadcast: a group of connections that all get the same messages. Each message is encoded once, and its bytes are shared.
+//
+// A connection is a member from add() to remove(), which its on_close must call; a member twice is a mistake that asserts.
+// Nobody waits for anybody: a member that reads too slowly ends by its own queued_bytes_max. The loop's thread.
+#pragma once
+
+#include <stepwise/ws/connection.hpp>
+
+#include <cstddef>
+#include <string_view>
+#include <vector>
+
+namespace stepwise::ws {
+
+class Broadcast {
+public:
+    void add(Connection& connection);
+    // False if it was no member. Also from within send(): a member that ends meanwhile.
+    bool remove(Connection& connection) noexcept;
+
+    // To every member that is open. `except` is left out.
+    void send(std::string_view text, const Connection* except = nullptr) { send_frame(Opcode::text, text, except); }
+    void send_binary(std::string_view bytes, const Connection* except = nullptr) {
+        send_frame(Opcode::binary, bytes, except);
+    }
+
+    std::size_t size() const noexcept { return size_; }
+
+private:
+    void send_frame(Opcode opcode, std::string_view payload, const Connection* except);
+
+    std::vector<Connection*> members_;  // nullptr: left during a send
+    std::size_t size_ = 0;
+    int sending_ = 0;
+};
+
+}  // namespace stepwise::ws

@@ -1,0 +1,343 @@
+#include <fmt/format.h>
+#include <stepwise/ws/connection.hpp>
+#include <stepwise/ws/endpoint.hpp>
+
+namespace stepwise::ws {
+
+ConnectionClosed::ConnectionClosed(CloseCode close_code, std::string close_reason)
+    : std::runtime_error(fmt::format("the WebSocket connection is closed: {} {}{}{}",
+                                     static_cast<unsigned>(close_code), name(close_code),
+                                     close_reason.empty() ? "" : ": ", close_reason)),
+      code(close_code),
+      reason(std::move(close_reason)) {}
+
+void Face::done(Connection& connection) noexcept { connection.face_done(); }
+void Face::release_request(Connection& connection) noexcept { connection.release_request(); }
+bool Face::is_closed(const Connection& connection) noexcept {
+    return connection.state_ == Connection::State::closed;
+}
+void Face::failed(Connection& connection, std::exception_ptr error, const char* where) noexcept {
+    connection.loop().call_exception_handler(std::move(error), fmt::format("a WebSocket handler's {}", where));
+    connection.close(CloseCode::internal_error, "the handler failed");
+}
+bool Face::take(Connection& connection, Message& message) {
+    std::optional<Message> next = connection.pop();
+    if (!next) return false;
+    message = std::move(*next);
+    return true;
+}
+
+Connection::Connection(http::Upgrade& upgrade, http::Request& request, std::shared_ptr<const Endpoint> endpoint)
+    : ServedConnection(upgrade.server()),
+      Timer(&Connection::close_timed_out),
+      loop_(upgrade.server().loop()),
+      endpoint_(std::move(endpoint)),
+      options_(endpoint_->options()),
+      transport_(upgrade.take_transport()),
+      protocol_(Role::server, options_.protocol),
+      request_(std::make_unique<http::Request>()),
+      remote_ip_(request.remote_ip()),
+      last_activity_tick_(server().tick()) {
+    request_->swap(request);
+    request_->own();
+    transport_->set_handler(this);
+}
+
+Connection::~Connection() {
+    loop_.remove_timer(*this);
+    face_.reset();
+    while (first_waiting_ != nullptr) static_cast<void>(pop());
+}
+
+void Connection::start(std::unique_ptr<Face> face, std::string_view unconsumed) {
+    face_ = std::move(face);
+    in_events_ = true;  // the face may end the connection at once
+    face_->opened(*this);
+    in_events_ = false;
+    if (transport_ && !unconsumed.empty()) {
+        std::string early(unconsumed);
+        received(early);
+    } else {
+        end_if_over();
+    }
+}
+
+const http::Request& Connection::request() const {
+    if (request_ == nullptr) throw std::logic_error("ws::Connection::request: only until open() has returned");
+    return *request_;
+}
+
+void Connection::set_nodelay(bool on) noexcept {
+    if (transport_) net::set_nodelay(transport_->fd(), on);
+}
+
+// ---- receiving
+
+void Connection::received(std::span<char> bytes) {
+    last_activity_tick_ = server().tick();
+    pinged_ = false;
+    protocol_.receive_data(bytes);
+    in_events_ = true;
+    handle_events();
+    in_events_ = false;
+    end_if_over();
+}
+
+void Connection::handle_events() {
+    for (;;) {
+        Protocol::Event event = protocol_.next_event();
+        if (const auto* message = std::get_if<Protocol::Message>(&event)) {
+            handle(*message);
+        } else if (std::holds_alternative<NeedMore>(event)) {
+            break;
+        } else if (const auto* ping = std::get_if<Protocol::Ping>(&event)) {
+            if (transport_) static_cast<void>(protocol_.send_pong(*transport_, ping->payload));
+        } else if (const auto* close_event = std::get_if<Protocol::Close>(&event)) {
+            return handle(*close_event);
+        } else if (const auto* error = std::get_if<net::ProtocolError>(&event)) {
+            if (transport_) protocol_.fail(*transport_, *error);
+            return shut(static_cast<CloseCode>(error->code), error->message);
+        }
+        if (!transport_) return;
+    }
+    update_reading();
+}
+
+void Connection::handle(const Protocol::Message& message) {
+    if (state_ != State::open) return;
+    MessageView view{message.payload, message.opcode == Opcode::text};
+    if (first_waiting_ == nullptr && face_->message(*this, view)) return;
+    push(view);
+    if (receiver_ != nullptr) {
+        std::exchange(receiver_, nullptr)->wake();
+    } else {
+        face_->has_waiting(*this);
+    }
+}
+
+void Connection::handle(const Protocol::Close& close) {
+    if (transport_) protocol_.send_close_reply(*transport_);
+    shut(close.code, close.reason);
+}
+
+void Connection::received_end() { connection_lost(0); }
+
+void Connection::connection_lost(int) {
+    shut(CloseCode::abnormal_closure, {});
+    end_if_over();
+}
+
+void Connection::push(MessageView view) {
+    auto* waiting = new Waiting(view);
+    (last_waiting_ == nullptr ? first_waiting_ : last_waiting_->next) = waiting;
+    last_waiting_ = waiting;
+    waiting_bytes_ += view.data.size();
+    ++waiting_count_;
+}
+
+std::optional<Message> Connection::pop() {
+    if (first_waiting_ == nullptr) return std::nullopt;
+    std::unique_ptr<Waiting> waiting(first_waiting_);
+    first_waiting_ = waiting->next;
+    if (first_waiting_ == nullptr) last_waiting_ = nullptr;
+    waiting_bytes_ -= waiting->message.data().size();
+    --waiting_count_;
+    update_reading();
+    return std::move(waiting->message);
+}
+
+// Backpressure both ways: the face that is behind, and the peer that does not take what we send, stop our reading.
+void Connection::update_reading() {
+    if (!transport_) return;
+    bool behind = waiting_count_ > options_.waiting_messages_max || waiting_bytes_ > options_.waiting_bytes_max;
+    bool pause = state_ == State::open && (behind || transport_->is_full());
+    if (pause == reading_paused_) return;
+    reading_paused_ = pause;
+    if (pause) {
+        transport_->pause_receiving();
+    } else {
+        transport_->resume_receiving();
+    }
+}
+
+// ---- sending
+
+bool Connection::write_message(std::string_view data, bool binary) {
+    check_thread();
+    if (state_ != State::open) return false;
+    if (!protocol_.send_message(*transport_, binary ? Opcode::binary : Opcode::text, data)) return false;
+    if (transport_->queued_bytes() > options_.queued_bytes_max) too_slow();
+    return state_ == State::open;
+}
+
+bool Connection::write_frame(const net::SharedBytes& frame) {
+    check_thread();
+    if (state_ != State::open) return false;
+    transport_->write(frame);
+    if (transport_->queued_bytes() > options_.queued_bytes_max) too_slow();
+    return state_ == State::open;
+}
+
+// What is queued can't reach the peer in any useful time, and a Close frame behind it neither.
+void Connection::too_slow() {
+    transport_->abort();
+    shut(CloseCode::try_again_later, "the peer reads too slowly (queued_bytes_max)");
+    end_if_over();
+}
+
+Connection::Send Connection::send(std::string_view text) { return Send(*this, write_message(text, false)); }
+Connection::Send Connection::send_binary(std::string_view bytes) { return Send(*this, write_message(bytes, true)); }
+
+void Connection::drained() {
+    if (sender_ != nullptr) std::exchange(sender_, nullptr)->wake();
+    update_reading();
+}
+
+// ---- closing
+
+void Connection::close(CloseCode code, std::string_view reason) {
+    check_thread();
+    if (state_ != State::open) return;
+    protocol_.send_close(*transport_, code, reason);
+    state_ = State::closing;
+    arm_close_timer();
+    update_reading();  // the peer's Close must be seen
+}
+
+void Connection::arm_close_timer() {
+    loop_.add_timer(*this, loop_.time() + std::chrono::seconds(options_.close_timeout_seconds));
+}
+
+void Connection::close_timed_out(Timer& timer) noexcept {
+    auto& self = static_cast<Connection&>(timer);
+    if (self.transport_) self.transport_->abort();
+    self.shut(CloseCode::abnormal_closure, {});
+    self.end_if_over();
+}
+
+void Connection::abort() noexcept {
+    bool outer = std::exchange(in_events_, true);  // the face may be done within shut
+    if (transport_) transport_->abort();
+    shut(CloseCode::abnormal_closure, {});
+    leave_server();
+    in_events_ = outer;
+    end_if_over();
+}
+
+// The connection is over; what was written is still sent. The face is told, and may still take what waits.
+void Connection::shut(CloseCode code, std::string_view reason) noexcept {
+    if (state_ == State::closed) return;
+    state_ = State::closed;
+    close_code_ = code;
+    close_reason_ = reason;
+    loop_.remove_timer(*this);
+    transport_.reset();
+    if (sender_ != nullptr) std::exchange(sender_, nullptr)->wake();
+    if (receiver_ != nullptr) std::exchange(receiver_, nullptr)->wake();
+    bool outer = std::exchange(in_events_, true);
+    face_->closed(*this);
+    in_events_ = outer;
+}
+
+void Connection::face_done() noexcept {
+    face_done_ = true;
+    if (loop_.discarding()) {
+        if (transport_) transport_->abort();
+        shut(CloseCode::abnormal_closure, {});
+    }
+    end_if_over();
+}
+
+void Connection::end_if_over() noexcept {
+    if (!in_events_ && face_done_ && state_ == State::closed) delete this;
+}
+
+// A peer is dead when, for interval and timeout together, no byte came and the kernel's send queue did not shrink. Bytes
+// of any kind count, so that a ping which waits behind data condemns nobody who still reads.
+void Connection::sweep(int tick) {
+    if (state_ != State::open || options_.ping_interval_seconds == 0) return;
+    int silent = tick - last_activity_tick_;
+    if (silent < options_.ping_interval_seconds) return;
+    std::size_t unsent = transport_->queued_bytes() +
+                         static_cast<std::size_t>(std::max(0, net::unacknowledged_bytes(transport_->fd())));
+    if (unsent < std::exchange(last_unsent_bytes_, unsent)) {
+        last_activity_tick_ = tick;
+        return;
+    }
+    if (!std::exchange(pinged_, true)) {
+        if (!transport_->is_full()) static_cast<void>(protocol_.send_ping(*transport_));
+        last_unsent_bytes_ = transport_->queued_bytes() + unsent;
+    } else if (silent >= options_.ping_interval_seconds + options_.ping_timeout_seconds) {
+        transport_->abort();
+        shut(CloseCode::abnormal_closure, "keepalive: no sign of life (ping_interval, ping_timeout)");
+        end_if_over();
+    }
+}
+
+// ---- the awaiters
+
+Connection::Receive::~Receive() {
+    if (task_ != nullptr && connection_.receiver_ == this) connection_.receiver_ = nullptr;
+}
+
+bool Connection::Receive::start(TaskBase& task) {
+    connection_.release_request();
+    interrupted_ = task.cancel_pending();
+    if (interrupted_) return false;
+    if (connection_.first_waiting_ != nullptr || connection_.state_ == State::closed) return task.finished_at_once();
+    if (connection_.receiver_ != nullptr) throw std::logic_error("ws: two tasks receive on one connection");
+    task_ = &task;
+    connection_.receiver_ = this;
+    task.suspend(*this);
+    return true;
+}
+
+void Connection::Receive::wake() noexcept { task_->wakeup(); }
+
+void Connection::Receive::cancelled(Suspension& suspension) noexcept {
+    auto& self = static_cast<Receive&>(suspension);
+    self.interrupted_ = true;
+    self.connection_.receiver_ = nullptr;
+    self.task_->wakeup();
+}
+
+std::optional<Message> Connection::Receive::await_resume() {
+    if (interrupted_) throw CancelledError();
+    return connection_.pop();
+}
+
+Connection::Send::~Send() {
+    if (task_ != nullptr && connection_.sender_ == this) connection_.sender_ = nullptr;
+}
+
+bool Connection::Send::start(TaskBase& task) {
+    connection_.release_request();
+    interrupted_ = task.cancel_pending();
+    if (interrupted_) return false;
+    if (!queued_ || connection_.state_ != State::open || !connection_.transport_->is_full()) {
+        return task.finished_at_once();
+    }
+    if (connection_.sender_ != nullptr) throw std::logic_error("ws: two tasks wait to send on one connection");
+    task_ = &task;
+    connection_.sender_ = this;
+    task.suspend(*this);
+    return true;
+}
+
+void Connection::Send::wake() noexcept { task_->wakeup(); }
+
+void Connection::Send::cancelled(Suspension& suspension) noexcept {
+    auto& self = static_cast<Send&>(suspension);
+    self.interrupted_ = true;
+    self.connection_.sender_ = nullptr;
+    self.task_->wakeup();
+}
+
+void Connection::Send::await_resume() const {
+    if (interrupted_) throw CancelledError();
+    if (!queued_ || connection_.state_ == State::closed) {
+        throw ConnectionClosed(connection_.close_code_, connection_.close_reason_);
+    }
+}
+
+}  // namespace stepwise::ws

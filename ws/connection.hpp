@@ -1,0 +1,206 @@
+// A WebSocket connection of a server: frames to messages, messages to whoever serves it, keepalive, the close handshake.
+//
+// It belongs to its server's list and to itself, and ends when the connection is closed and its face, a coroutine or a
+// handler object (see route.hpp), has returned. Messages that the face has not taken yet wait here; reading stops while
+// they are many, and while the peer does not take what we send. The loop's thread: elsewhere std::logic_error.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <stepwise/net/http/connection.hpp>
+#include <stepwise/net/shared_bytes.hpp>
+#include <stepwise/net/transport.hpp>
+#include <stepwise/ws/face.hpp>
+#include <stepwise/ws/message.hpp>
+#include <stepwise/ws/protocol.hpp>
+#include <string>
+#include <string_view>
+
+namespace stepwise::ws {
+
+class Endpoint;
+
+struct ConnectionOptions {
+    ProtocolOptions protocol;
+    net::TransportOptions transport;
+    // Messages that wait for the face: above either, reading stops.
+    std::size_t waiting_messages_max = 64;
+    std::size_t waiting_bytes_max = 256 * 1024;
+    // Bytes that may wait for the peer. send() waits long before; a write_message beyond it ends the connection (1013).
+    std::size_t queued_bytes_max = 8 * 1024 * 1024;
+    // A ping after so much silence, 0: none; then so long for any sign of life. Watched once a second.
+    int ping_interval_seconds = 20;
+    int ping_timeout_seconds = 20;
+    int close_timeout_seconds = 10;  // for the peer's half of the close handshake
+};
+
+// Thrown by what needs an open connection. Carries how it was closed.
+class ConnectionClosed : public std::runtime_error {
+public:
+    ConnectionClosed(CloseCode close_code, std::string close_reason);
+
+    CloseCode code;
+    std::string reason;
+};
+
+class Connection final : private net::TransportHandler,
+                         public http::ServedConnection,
+                         private Timer,
+                         public frame_pool::Pooled {
+public:
+    // ---- for the coroutine face
+
+    // The next message, or nothing once the connection is closed and all were taken: see close_code(). One task at a
+    // time. Cancel-safe: a cancelled receive has taken no message.
+    class Receive;
+    Receive receive() noexcept;
+
+    // Sends, and waits while more than the high water is queued. ConnectionClosed if the connection is closed, before or
+    // meanwhile. Cancel-safe in that the message is queued once, whole, or not at all. The bytes are copied at the call.
+    class Send;
+    Send send(std::string_view text);
+    Send send_binary(std::string_view bytes);
+
+    // ---- for any face
+
+    // Queues a message without waiting. False if the connection is closed, or closing, or just became so because
+    // queued_bytes_max was reached.
+    bool write_message(std::string_view data, bool binary = false);
+    // A frame that was encoded before, shared by many connections (see Broadcast).
+    bool write_frame(const net::SharedBytes& frame);
+    // Starts the close handshake; later messages from the peer are dropped. std::invalid_argument for a code that may not
+    // be sent (1005, 1006 …), or a reason over 123 bytes or not UTF-8. Does nothing once closing.
+    void close(CloseCode code = CloseCode::normal_closure, std::string_view reason = {});
+
+    bool is_open() const noexcept { return state_ == State::open; }
+    // How it was closed: the peer's code; 1005 for a close without one, 1006 for a connection that was lost.
+    CloseCode close_code() const noexcept { return close_code_; }
+    const std::string& close_reason() const noexcept { return close_reason_; }
+
+    // The request that opened it. Only until open(), or the coroutine's first await of this connection, has returned.
+    const http::Request& request() const;
+    const std::string& remote_ip() const noexcept { return remote_ip_; }
+    std::size_t queued_bytes() const noexcept { return transport_ ? transport_->queued_bytes() : 0; }
+    void set_nodelay(bool on) noexcept;
+
+    // ---- for the server
+
+    void go_away() override { close(CloseCode::going_away, "the server is shutting down"); }
+    void abort() noexcept override;
+    EventLoop& loop() const noexcept { return loop_; }
+    void sweep(int tick) override;
+
+private:
+    friend class Endpoint;
+    friend class Face;
+    enum class State : std::uint8_t { open, closing, closed };
+    struct Waiting : frame_pool::Pooled {
+        explicit Waiting(MessageView view) : message(view) {}
+        Waiting* next = nullptr;
+        Message message;
+    };
+
+    Connection(http::Upgrade& upgrade, http::Request& request, std::shared_ptr<const Endpoint> endpoint);
+    ~Connection() override;
+
+    void start(std::unique_ptr<Face> face, std::string_view unconsumed);
+
+    void received(std::span<char> bytes) override;
+    void received_end() override;
+    void connection_lost(int error) override;
+    void drained() override;
+    static void close_timed_out(Timer& timer) noexcept;
+
+    void handle_events();
+    void handle(const Protocol::Message& message);
+    void handle(const Protocol::Close& close);
+    void push(MessageView view);
+    std::optional<Message> pop();
+    void update_reading();
+    void shut(CloseCode code, std::string_view reason) noexcept;
+    void too_slow();
+    void arm_close_timer();
+    void release_request() noexcept { request_.reset(); }
+    // The face has returned, or will do no more: the object ends here if the connection is closed.
+    void face_done() noexcept;
+    void end_if_over() noexcept;
+    void check_thread() const { loop_.check_thread("ws::Connection"); }
+
+    EventLoop& loop_;
+    std::shared_ptr<const Endpoint> endpoint_;  // what the face's frames run, and options_
+    const ConnectionOptions& options_;
+    net::Transport::Owner transport_;
+    Protocol protocol_;
+    std::unique_ptr<Face> face_;
+    std::unique_ptr<http::Request> request_;
+    std::string remote_ip_;
+    std::string close_reason_;
+    Waiting* first_waiting_ = nullptr;
+    Waiting* last_waiting_ = nullptr;
+    std::size_t waiting_bytes_ = 0;
+    std::size_t waiting_count_ = 0;
+    Receive* receiver_ = nullptr;
+    Send* sender_ = nullptr;
+    std::size_t last_unsent_bytes_ = 0;
+    int last_activity_tick_;
+    CloseCode close_code_ = CloseCode::abnormal_closure;
+    State state_ = State::open;
+    bool pinged_ = false;
+    bool reading_paused_ = false;
+    bool face_done_ = false;
+    bool in_events_ = false;
+};
+
+// Awaits of one task on one connection, in that task's frame. Resumed by the task's step, which the connection queues.
+class [[nodiscard]] Connection::Receive : public Suspension {
+public:
+    explicit Receive(Connection& connection) noexcept : Suspension(&Receive::cancelled), connection_(connection) {}
+    ~Receive();
+
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> frame) {
+        return start(*frame.promise().task);
+    }
+    std::optional<Message> await_resume();
+
+private:
+    friend class Connection;
+    bool start(TaskBase& task);
+    void wake() noexcept;
+    static void cancelled(Suspension& suspension) noexcept;
+
+    Connection& connection_;
+    TaskBase* task_ = nullptr;
+    bool interrupted_ = false;
+};
+
+class [[nodiscard]] Connection::Send : public Suspension {
+public:
+    Send(Connection& connection, bool queued) noexcept
+        : Suspension(&Send::cancelled), connection_(connection), queued_(queued) {}
+    ~Send();
+
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> frame) {
+        return start(*frame.promise().task);
+    }
+    void await_resume() const;
+
+private:
+    friend class Connection;
+    bool start(TaskBase& task);
+    void wake() noexcept;
+    static void cancelled(Suspension& suspension) noexcept;
+
+    Connection& connection_;
+    TaskBase* task_ = nullptr;
+    bool queued_;
+    bool interrupted_ = false;
+};
+
+inline Connection::Receive Connection::receive() noexcept { return Receive(*this); }
+
+}  // namespace stepwise::ws

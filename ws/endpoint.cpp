@@ -1,0 +1,43 @@
+#include <fmt/format.h>
+#include <stepwise/ws/endpoint.hpp>
+
+#include <cstdio>
+
+namespace stepwise::ws {
+
+namespace {
+
+UpgradeRequest upgrade_request(const http::Request& request) {
+    UpgradeRequest upgrade;
+    upgrade.method = request.method();
+    upgrade.http_minor = request.head().version() == http::Version::http_1_0 ? 0 : 1;
+    for (const auto& field : request.headers()) upgrade.add_field(field.name, field.value);
+    return upgrade;
+}
+
+http::Response refusal(const UpgradeRejected& rejected) {
+    http::Response response = http::Response::error(rejected.error.code, rejected.error.message);
+    for (const HandshakeField& field : rejected.fields) response.headers.set(field.name, field.value);
+    return response;
+}
+
+}  // namespace
+
+std::optional<http::Response> Endpoint::accept(http::Request& request, http::Upgrade& upgrade) {
+    UpgradeRequest asked = upgrade_request(request);
+    UpgradeResult result = check_upgrade(asked);
+    if (const auto* rejected = std::get_if<UpgradeRejected>(&result)) return refusal(*rejected);
+    std::unique_ptr<Face> face = make_face();
+    if (!asked.origin.empty() && !face->check_origin(asked)) {
+        UpgradeRejected rejected = reject_origin(asked);
+        std::fprintf(stderr, "stepwise: %s\n", rejected.error.message.c_str());
+        return refusal(rejected);
+    }
+    append_accept_response(upgrade.transport(), std::get<UpgradeAccepted>(result));
+    std::string unconsumed(upgrade.unconsumed());
+    auto* connection = new Connection(upgrade, request, shared_from_this());
+    connection->start(std::move(face), unconsumed);
+    return std::nullopt;
+}
+
+}  // namespace stepwise::ws

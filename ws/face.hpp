@@ -1,0 +1,43 @@
+// What serves a WebSocket connection: the connection calls, the face answers. The two faces are in route.hpp.
+//
+// Owned by its connection. Every call comes on the loop, in order: opened, messages, closed. The face ends with the
+// connection, once that is closed and the face has said done().
+#pragma once
+
+#include <stepwise/ws/handshake.hpp>
+#include <stepwise/ws/message.hpp>
+
+#include <exception>
+
+namespace stepwise::ws {
+
+class Connection;
+
+class Face {
+public:
+    Face() = default;
+    Face(const Face&) = delete;
+    Face& operator=(const Face&) = delete;
+    virtual ~Face() = default;
+
+    // Before the connection exists. Only asked when the request has an Origin.
+    virtual bool check_origin(const UpgradeRequest& request) { return same_origin(request); }
+    virtual void opened(Connection& connection) = 0;
+    // True: the message was dealt with in place. False: the connection keeps a copy, and has_waiting() follows.
+    virtual bool message(Connection& connection, MessageView view) = 0;
+    virtual void has_waiting(Connection& connection) = 0;
+    // The connection is closed, for the reason that it tells; messages may still wait.
+    virtual void closed(Connection& connection) = 0;
+
+protected:
+    // The face will do no more with the connection, which may end within this call, and the face with it.
+    static void done(Connection& connection) noexcept;
+    static void release_request(Connection& connection) noexcept;
+    // The next message that waits. False: none does.
+    static bool take(Connection& connection, Message& message);
+    static bool is_closed(const Connection& connection) noexcept;
+    // A hook or a coroutine ended with an error: it is reported, and the connection closed with 1011.
+    static void failed(Connection& connection, std::exception_ptr error, const char* where) noexcept;
+};
+
+}  // namespace stepwise::ws
