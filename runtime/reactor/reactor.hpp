@@ -1,9 +1,9 @@
-// The reactor: what the loop knows of the kernel. Completion-shaped, so that epoll, io_uring and a simulator look alike.
+// The reactor: what the loop knows of the kernel. Completion-shaped, so that epoll, io_uring and a simulator are alike.
 //
-// One-shot requests are Operations that their awaiter owns. Streams of completions (bytes that keep arriving, connections
-// that keep coming) have a target, a Receiver or an Acceptor, that the caller owns, and behind it a record that the
-// reactor owns: `stop_…` parts the two at once, and the record ends alone when the kernel has let go of it. What stands
-// in the ready queue is the record's node, so a target may be destroyed right after its stop.
+// One-shot requests are Operations that their awaiter owns. Streams of completions (bytes that keep arriving,
+// connections that keep coming) have a target, a Receiver or an Acceptor, that the caller owns, and behind it a record
+// that the reactor owns: `stop_…` parts the two at once, and the record ends alone when the kernel has let go of it.
+// What stands in the ready queue is the record's node, so a target may be destroyed right after its stop.
 // All calls belong to the loop's thread, but for `wake`. Nothing here runs user code: results go to the ready queue.
 #pragma once
 
@@ -82,8 +82,8 @@ public:
     // Starts `operation`. True: it is finished already, `result` is set and `complete` will not be called.
     [[nodiscard]] virtual bool submit(Operation& operation) = 0;
 
-    // Asks a pending operation to end early. It completes as any other, with -ECANCELED, or with its result if that came
-    // first; perhaps within this call. Asking twice, or an idle operation, does nothing.
+    // Asks a pending operation to end early. It completes as any other, with -ECANCELED, or with its result if that
+    // came first; perhaps within this call. Asking twice, or an idle operation, does nothing.
     virtual void cancel(Operation& operation) noexcept = 0;
 
     // Cancels and waits, blocking, until the kernel has let go of the operation; `complete` is not called. For the
