@@ -33,9 +33,13 @@ class ConsumerTest(unittest.TestCase):
         cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
         run(["meson", "install", "-C", BUILD, "--no-rebuild", "--quiet", "--destdir", cls.folder / "installed"])
         cls.package, = (cls.folder / "installed").rglob("stepwise.pc")
+        # It was staged, not installed: the prefix that it names is not where it lies.
+        prefix = re.search(r"^prefix=(.*)$", cls.package.read_text(), re.MULTILINE).group(1)
+        moved = f"prefix={cls.folder}/installed{prefix}"
+        cls.package.write_text(cls.package.read_text().replace(f"prefix={prefix}", moved))
 
     def flags(self, *wanted):
-        return run(["pkg-config", "--define-prefix", "--static", *wanted, self.package]).split()
+        return run(["pkg-config", "--static", *wanted, self.package]).split()
 
     def headers(self):
         include, = (self.folder / "installed").rglob("include/stepwise")
@@ -57,7 +61,8 @@ class ConsumerTest(unittest.TestCase):
         self.assertLessEqual(example.count("\n"), EXAMPLE_LINES_MAX)
         source, program = self.folder / "hello.cpp", self.folder / "hello"
         source.write_text(example)
-        run(["g++", "-std=c++20", "-Wall", "-Wextra", "-Werror", source, "-o", program, *self.flags("--cflags", "--libs")])
+        flags = self.flags("--cflags", "--libs")
+        run(["g++", "-std=c++20", "-Wall", "-Wextra", "-Werror", source, "-o", program, *flags])
         with ServerProcess(str(program)) as server:
             for path, answer in (("/", "Hello, World!\n"), ("/later?name=Ada", "Hello, Ada, a second later.\n")):
                 with urllib.request.urlopen(server.url(path), timeout=20) as response:
