@@ -31,7 +31,8 @@ def inline(page):
 def header(name, text, source):
     size = len(text.encode())
     if size > TEXT_BYTES_MAX or "\r" in text or "\0" in text:
-        sys.exit(f"embed.py: {source} must be text of at most {TEXT_BYTES_MAX} bytes with plain line ends ({size} bytes)")
+        sys.exit(f"embed.py: {source} has {size} bytes; it must be text with plain line ends of at most "
+                 f"{TEXT_BYTES_MAX} bytes")
     end = next(end for end in ("text", *(f"text{number}" for number in range(100))) if f'){end}"' not in text)
     return (f"// Made by demos/embed.py from {source.name}: edit that file, not this one.\n#pragma once\n"
             f"#include <string_view>\n\ninline constexpr std::string_view {name} = R\"{end}({text}){end}\";\n")

@@ -261,11 +261,15 @@ window.addEventListener("online", retryNow);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) retryNow(); });
 element("newer").addEventListener("click", scrollToBottom);
 element("retry").addEventListener("click", retryNow);
-element("rename").addEventListener("click", askName);
 element("nameDialog").addEventListener("close", takeName);
-element("peopleButton").addEventListener("click", () => {
-  const open = element("people").classList.toggle("open");
+function showPeople(open) {
+  element("people").classList.toggle("open", open);
   element("peopleButton").ariaExpanded = open;
+}
+element("peopleButton").addEventListener("click", () => showPeople(!element("people").classList.contains("open")));
+element("rename").addEventListener("click", () => {
+  showPeople(false);
+  askName();
 });
 element("language").addEventListener("click", () => {
   language = language === "zh" ? "en" : "zh";

@@ -4,7 +4,8 @@ const words = {
     otherLanguage: "中文", headline: "Coroutines you can read from top to bottom",
     what: "Stepwise is a C++20 coroutine runtime for Linux: an event loop on epoll or io_uring, futures and tasks, " +
       "HTTP and WebSocket. This page is served by it.",
-    chat: "Open the chat room", chatHint: "Open it in two windows and talk to yourself. For the phones in the room, start the server with",
+    chat: "Open the chat room",
+    chatHint: "Open it in two windows and talk to yourself. For the phones in the room, start the server with",
     demosTitle: "The demos", demosHint: "One idea each, to be read from top to bottom; the numbers are the order.",
     copy: "Copy", copied: "Copied", copyLabel: command => `Copy ${command}`,
     noDemos: "The list of the demos could not be loaded.",
