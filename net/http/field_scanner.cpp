@@ -46,7 +46,7 @@ ScanResult FieldScanner::next(const char* block, std::uint32_t available, const 
     switch (step_) {
         case Step::line_start:
         case Step::last_line_feed: {
-            const ScanResult started = start_line(block, available, limit_end, limits, error);
+            const ScanResult started = start_line(block, available, limits, error);
             if (started != ScanResult::item) return started;
             [[fallthrough]];
         }
@@ -83,8 +83,8 @@ ScanResult FieldScanner::next(const char* block, std::uint32_t available, const 
 }
 
 // item: a field line starts here.
-ScanResult FieldScanner::start_line(const char* block, std::uint32_t available, std::uint32_t limit_end,
-                                    const ParserLimits& limits, ErrorSlot& error) {
+ScanResult FieldScanner::start_line(const char* block, std::uint32_t available, const ParserLimits& limits,
+                                    ErrorSlot& error) {
     if (position_ >= available) return ScanResult::need_more;
     if (step_ == Step::line_start && block[position_] == '\r') {
         ++position_;
@@ -96,7 +96,6 @@ ScanResult FieldScanner::start_line(const char* block, std::uint32_t available, 
         ++position_;
         return ScanResult::done;
     }
-    if (position_ >= limit_end) return out_of_bytes(available, limits, error);
     if (count_ == limits.header_count_max) {
         return fail(error, 431, "RFC 6585 §5",
                     fmt::format("more header fields than header_count_max ({})", limits.header_count_max));

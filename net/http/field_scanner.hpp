@@ -26,8 +26,7 @@ public:
 private:
     enum class Step : std::uint8_t { line_start, name, space, value, line_feed, last_line_feed };
 
-    ScanResult start_line(const char* block, std::uint32_t available, std::uint32_t limit_end,
-                          const ParserLimits& limits, ErrorSlot& error);
+    ScanResult start_line(const char* block, std::uint32_t available, const ParserLimits& limits, ErrorSlot& error);
     ScanResult out_of_bytes(std::uint32_t available, const ParserLimits& limits, ErrorSlot& error) const;
     ScanResult refuse_name(char byte, ErrorSlot& error) const;
     static ScanResult refuse_value(char byte, ErrorSlot& error);

@@ -1,6 +1,5 @@
 #include <stepwise/net/http/message.hpp>
 
-#include <functional>
 #include <stepwise/net/http/status.hpp>
 #include <stepwise/net/http/target.hpp>
 #include <utility>
@@ -115,7 +114,7 @@ void Request::own() {
     remote_ip_ = keep(remote_ip_);
     for (PathParameter& parameter : path_parameters_) {
         parameter.name = keep(parameter.name);
-        if (!is_in_decoded_path(parameter.value)) parameter.value = keep(parameter.value);
+        parameter.value = keep(parameter.value);
     }
     is_owned_ = true;
 }
@@ -124,13 +123,6 @@ std::string_view Request::keep(std::string_view bytes) {
     const std::size_t begin = block_.size();
     block_.insert(block_.end(), bytes.begin(), bytes.end());
     return {block_.data() + begin, bytes.size()};
-}
-
-bool Request::is_in_decoded_path(std::string_view bytes) const {
-    const std::string_view decoded = view_of(decoded_path_);
-    const std::less_equal<> not_above;
-    return !decoded.empty() && not_above(decoded.data(), bytes.data()) &&
-           not_above(bytes.data() + bytes.size(), decoded.data() + decoded.size());
 }
 
 Response::Response(int code, std::string content, LiteralText type)

@@ -60,7 +60,6 @@ private:
 
     void forget_texts();
     std::string_view keep(std::string_view bytes);
-    bool is_in_decoded_path(std::string_view bytes) const;
 
     RequestHead head_;
     std::string_view body_;

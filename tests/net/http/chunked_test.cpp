@@ -1,5 +1,5 @@
 // The chunked coding and trailers: RFC 9112 §7.1, RFC 9110 §6.5.
-#include "support.hpp"
+#include <stepwise/tests/net/http/support.hpp>
 
 using namespace stepwise::http;
 using namespace stepwise::http::test;

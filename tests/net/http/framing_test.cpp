@@ -1,6 +1,6 @@
 // Where a body ends, and what is refused because two readers could differ about it: RFC 9112 §6, RFC 9110 §8.6,
 // §10.1.1.
-#include "support.hpp"
+#include <stepwise/tests/net/http/support.hpp>
 
 using namespace stepwise::http;
 using namespace stepwise::http::test;

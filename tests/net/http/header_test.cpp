@@ -1,5 +1,5 @@
 // Header fields and Host: RFC 9112 §3.2, §5, RFC 9110 §5.
-#include "support.hpp"
+#include <stepwise/tests/net/http/support.hpp>
 
 using namespace stepwise::http;
 using namespace stepwise::http::test;

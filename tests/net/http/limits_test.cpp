@@ -1,5 +1,5 @@
 // Each bound of ParserLimits, met exactly and passed by one: which status, and that the message names option and value.
-#include "support.hpp"
+#include <stepwise/tests/net/http/support.hpp>
 
 using namespace stepwise::http;
 using namespace stepwise::http::test;

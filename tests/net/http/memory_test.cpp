@@ -1,5 +1,5 @@
 // What the protocol copies and allocates, counted with the operator new in support.cpp.
-#include "support.hpp"
+#include <stepwise/tests/net/http/support.hpp>
 
 #include <stepwise/net/http/message.hpp>
 #include <stepwise/net/http/writer.hpp>

@@ -2,7 +2,7 @@
 // §7.8.
 #include <fmt/format.h>
 
-#include "support.hpp"
+#include <stepwise/tests/net/http/support.hpp>
 
 using namespace stepwise::http;
 using namespace stepwise::http::test;
@@ -42,6 +42,14 @@ TEST_CASE("no state of a request reaches the next one") {
         "head(PUT / 1.1 close length 1 expects continue; Host: a, Content-Length: 1, Expect: 100-continue, "
         "Connection: close) body(x) end head(GET / 1.1 keep-alive; Host: b) end");
     CHECK(refusal_of("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\n\r\n") == "400 RFC 9112 §3.2");
+
+    RequestParser parser;
+    parser.receive_data("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nxGET / HTTP/1.0\r\n\r\n");
+    while (!std::holds_alternative<EndOfMessage>(parser.next_event())) continue;
+    const Event second = parser.next_event();
+    REQUIRE(std::holds_alternative<StartOfMessage>(second));
+    CHECK(!std::get<StartOfMessage>(second).head->has_body());
+    CHECK(std::get<StartOfMessage>(second).head->host().empty());
 }
 
 TEST_CASE("what follows the head of an upgrade is left for the next protocol") {

@@ -2,7 +2,7 @@
 // generator is a fixed one, so that each run sees the same requests.
 #include <random>
 
-#include "support.hpp"
+#include <stepwise/tests/net/http/support.hpp>
 
 using namespace stepwise::http;
 using namespace stepwise::http::test;

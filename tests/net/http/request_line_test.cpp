@@ -1,5 +1,5 @@
 // The first line of a request: RFC 9112 §2.2, §3.
-#include "support.hpp"
+#include <stepwise/tests/net/http/support.hpp>
 
 using namespace stepwise::http;
 using namespace stepwise::http::test;

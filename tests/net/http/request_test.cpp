@@ -1,5 +1,5 @@
 // What a handler gets: views while it only looks, its own bytes when it wants to keep them.
-#include "support.hpp"
+#include <stepwise/tests/net/http/support.hpp>
 
 #include <memory>
 #include <stepwise/net/http/message.hpp>

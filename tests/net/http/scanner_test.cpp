@@ -1,5 +1,5 @@
 // No byte is looked at twice: each one is destroyed as soon as a scanner has passed it.
-#include "support.hpp"
+#include <stepwise/tests/net/http/support.hpp>
 
 #include <stepwise/net/http/field_scanner.hpp>
 #include <stepwise/net/http/request_line.hpp>

@@ -1,4 +1,4 @@
-#include "support.hpp"
+#include <stepwise/tests/net/http/support.hpp>
 
 #include <fmt/format.h>
 #include <cstdlib>
