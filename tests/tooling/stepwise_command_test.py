@@ -51,8 +51,9 @@ class StepwiseCommandTest(unittest.TestCase):
             (tools / tool).chmod(0o755)
         self.project = self.home / "the project"
         for path, text in {"01_sync.cpp": "// One at a time\n", "07_gen_v2.cpp": "// The decorator\n",
-                           "08_gen_v3.cpp": "// No globals\n", "12_chat/main.cpp": "// A chat room\n",
-                           "site/main.cpp": "// The start page\n"}.items():
+                           "08_gen_v3.cpp": "// No globals\n", "12_client/client.cpp": "// A client\n",
+                           "12_client/part.hpp": "", "chat/chat.cpp": "// A chat room\n",
+                           "site/site.cpp": "// The start page\n", "pictures/a.svg": ""}.items():
             target = self.project / "demos" / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text)
@@ -89,7 +90,8 @@ class StepwiseCommandTest(unittest.TestCase):
         self.assertEqual((code, errors), (0, ""))
         self.assertEqual([line.split(None, 2) for line in out.splitlines()],
                          [["01", "sync", "One at a time"], ["07", "gen_v2", "The decorator"],
-                          ["08", "gen_v3", "No globals"], ["12", "chat", "A chat room"]])
+                          ["08", "gen_v3", "No globals"], ["12", "client", "A client"],
+                          ["--", "chat", "A chat room"], ["--", "stepwise_site", "The start page"]])
 
     def test_a_demo_is_found_by_number_and_by_name_and_gets_its_arguments(self):
         for word in ("7", "07", "gen_v2", "07_gen_v2"):
@@ -98,8 +100,9 @@ class StepwiseCommandTest(unittest.TestCase):
                 self.assertEqual((code, out), (0, f"gen_v2 in {self.home}:\n<--lang><two words><>"))
 
     def test_a_demo_in_a_folder_and_one_without_a_number_can_be_run(self):
-        self.assertIn("chat in", self.run_command("run", "12")[1])
-        self.assertIn("site in", self.run_command("run", "site")[1])
+        self.assertIn("client in", self.run_command("run", "12")[1])
+        self.assertIn("chat in", self.run_command("run", "chat")[1])
+        self.assertIn("stepwise_site in", self.run_command("run", "stepwise_site")[1])
 
     def test_chat_and_serve_are_the_programs_of_that_name(self):
         self.assertEqual(self.run_command("chat", "--port", "0")[1], f"chat in {self.home}:\n<--port><0>")
@@ -118,11 +121,11 @@ class StepwiseCommandTest(unittest.TestCase):
                          ["stepwise: there is no demo 'gen'.", "stepwise: near to it:", "  07 gen_v2", "  08 gen_v3"])
 
     def test_an_unknown_demo_with_nothing_near_shows_all(self):
-        for word in ("99", "", "../site", "99999999999999999999"):
+        for word in ("99", "", "--", "/", "99999999999999999999"):
             with self.subTest(word=word):
                 code, _, errors = self.run_command("run", word)
                 self.assertEqual(code, 2)
-                self.assertIn("12  chat", errors)
+                self.assertIn("12  client", errors)
 
     def test_wrong_arguments_are_refused(self):
         for arguments, word in ((("run",), "the name"), (("test", "--fast"), "--fast"), (("build", "x"), "no arg")):
