@@ -137,6 +137,8 @@ TEST_CASE("a broken rule is answered with its code and its message, once") {
         CHECK(protocol.fail(sink, std::get<net::ProtocolError>(event)));
         CHECK(events_of(other(role), out) == "close(1002 opcode 0x3 is reserved)");
         CHECK_FALSE(protocol.fail(sink, std::get<net::ProtocolError>(event)));
+        CHECK_FALSE(protocol.fail(sink, {1011, "a later thought", "too late"}));
+        CHECK(describe(protocol.next_event()) == "error(1002 RFC 6455 §5.2)");
         CHECK_FALSE(protocol.send_pong(sink, ""));
         CHECK(protocol.state() == State::closed);
         CHECK(protocol.close_code() == CloseCode::abnormal_closure);

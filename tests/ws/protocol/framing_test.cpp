@@ -41,6 +41,16 @@ TEST_CASE("frames in a row give events in their order") {
     }
 }
 
+TEST_CASE("a payload that looks like a frame is a payload, wherever it is cut") {
+    const Role role = Role::client;  // no mask hides what the payload looks like
+    const std::string inner = frame_to(role, Opcode::text, "inner");
+    CHECK(events_of(role, frame_to(role, Opcode::ping, inner)) == "ping(" + inner + ")");
+    CHECK(events_of(role, frame_to(role, Opcode::binary, inner)) == "binary(" + inner + ")");
+    CHECK(events_of(role, frame_to(role, Opcode::binary, inner, false) + frame_to(role, Opcode::ping, inner) +
+                              frame_to(role, Opcode::continuation, inner)) ==
+          "ping(" + inner + ") binary(" + inner + inner + ")");
+}
+
 TEST_CASE("payloads of every length form arrive whole (RFC 6455 §5.2)") {
     for (const Role role : both_roles) {
         for (const std::size_t size : {0U, 1U, 124U, 125U, 126U, 127U, 128U, 255U, 256U, 65535U, 65536U, 65537U}) {

@@ -32,6 +32,20 @@ TEST_CASE("the limit counts message bytes only, not the pings between") {
     }
 }
 
+TEST_CASE("limits hold for short messages and frames too") {
+    for (const Role role : both_roles) {
+        const std::string ten = frame_to(role, Opcode::text, "0123456789");
+        const std::string eleven = frame_to(role, Opcode::text, "0123456789A");
+        for (const ProtocolOptions& options :
+             {ProtocolOptions{.message_bytes_max = 10}, ProtocolOptions{.frame_bytes_max = 10}}) {
+            CHECK(events_of(role, ten + eleven, options) == "text(0123456789) error(1009 RFC 6455 §10.4)");
+        }
+        const ProtocolOptions nothing{.message_bytes_max = 0};
+        CHECK(events_of(role, frame_to(role, Opcode::text, ""), nothing) == "text()");
+        CHECK(events_of(role, frame_to(role, Opcode::text, "x"), nothing) == "error(1009 RFC 6455 §10.4)");
+    }
+}
+
 TEST_CASE("each message has the whole limit, and fragments are not counted") {
     const ProtocolOptions options{.message_bytes_max = 10};
     for (const Role role : both_roles) {

@@ -7,18 +7,23 @@
 
 namespace {
 std::size_t allocations = 0;
-}
+std::size_t releases = 0;
+std::size_t allocated = 0;
+}  // namespace
 
-void* operator new(std::size_t size) {
+// Not inlined: g++ 12 sees the malloc or free of an inlined one beside an operator it has not seen, and warns.
+[[gnu::noinline]] void* operator new(std::size_t size) {
     ++allocations;
+    allocated += size;
     if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
     throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept {
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
+    if (memory != nullptr) ++releases;
     std::free(memory);
 }
-void operator delete(void* memory, std::size_t) noexcept {
-    std::free(memory);
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
+    operator delete(memory);
 }
 
 namespace stepwise::ws::test {
@@ -45,6 +50,14 @@ std::string call(std::string_view what, std::string_view payload) {
 
 std::size_t allocation_count() {
     return allocations;
+}
+
+std::size_t allocated_bytes() {
+    return allocated;
+}
+
+std::size_t live_allocation_count() {
+    return allocations - releases;
 }
 
 std::string_view role_name(Role role) {
@@ -118,7 +131,7 @@ std::string events_of_pieces(Role role, const std::vector<std::string_view>& pie
 }
 
 std::string events_of(Role role, std::string_view bytes, const ProtocolOptions& options) {
-    const std::string whole = events_of_pieces(role, {bytes}, options);
+    std::string whole = events_of_pieces(role, {bytes}, options);
     std::vector<std::string_view> single_bytes;
     for (std::size_t at = 0; at < bytes.size(); ++at) single_bytes.push_back(bytes.substr(at, 1));
     CHECK(events_of_pieces(role, single_bytes, options) == whole);

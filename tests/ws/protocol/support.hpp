@@ -47,4 +47,10 @@ net::ProtocolError error_of(Role role, std::string_view bytes, const ProtocolOpt
 // How often the program has called operator new so far.
 std::size_t allocation_count();
 
+// How many bytes those calls asked for, together.
+std::size_t allocated_bytes();
+
+// How many of those calls have not been given back.
+std::size_t live_allocation_count();
+
 }  // namespace stepwise::ws::test
