@@ -17,7 +17,7 @@ REGISTRY_HOSTS = re.compile(
     r"deb\.debian\.org)")
 OUTSIDE_PATHS = re.compile(r"(?<![\w.:])/(home|work|root|Users|farm)/|\.\./shared\b")
 SLEEPS = re.compile(
-    r"\b(sleep_" r"for|sleep_" r"until|u" r"sleep|nano" r"sleep)\b|(?<![\w.:>])::sleep\(|\btime\.sleep\(|"
+    r"\bthis_thread::sleep_|\b(u" r"sleep|nano" r"sleep)\(|(?<![\w.:>])::sleep\(|\btime\.sleep\(|"
     r"\basyncio\.sleep\((?!0\))|waitFor" r"Timeout")
 # Destroying these twice does no harm, and `sleep(milliseconds{5})` reads well.
 TRIVIAL_TYPES = re.compile(
