@@ -113,7 +113,7 @@ PLANTS = {
         ("a lock file", "tests/package-lock.json", '{\n"resolved": "x"}\n', 2, "resolved URL"),
     ],
     "tests_do_not_sleep": [
-        ("a thread", "tests/runtime/task_test.cpp", "\nstd::this_thread::sleep_" "for(1s);\n", 2, "a sleep"),
+        ("a thread", "tests/runtime/task_test.cpp", "\nstd::this_" "thread::sleep_for(1s);\n", 2, "a sleep"),
         ("Python", "tests/runtime/tool.py", "time.sle" "ep(1)\n", 1, "a sleep"),
     ],
     "no_temporary_stands_beside_co_await": [
