@@ -1,12 +1,12 @@
 // Bytes on their way out: a chain of chunks, appended at one end and sent from the other. A ByteSink.
 //
 // What was appended does not move until it is consumed, so a send in flight may point into it while more is appended.
-// Shared bytes are referred to, not copied, unless they are few. Chunks come from per-thread pools; an empty outbox holds
-// none. It has no limit of its own: whoever appends looks at size(). One thread.
+// Shared bytes are referred to, not copied, unless they are few. Chunks come from per-thread pools; an empty outbox
+// holds none. It has no limit of its own: whoever appends looks at size(). One thread.
 #pragma once
 
-#include <stepwise/net/shared_bytes.hpp>
 #include <sys/uio.h>
+#include <stepwise/net/shared_bytes.hpp>
 
 #include <cstddef>
 #include <span>
@@ -25,7 +25,7 @@ public:
     bool empty() const noexcept { return size_ == 0; }
 
     char* prepare(std::size_t bytes) {
-        if (last_ == nullptr || last_->capacity - last_->end < bytes) add_chunk(bytes);
+        if (last_ == nullptr || last_->end + bytes > last_->capacity) add_chunk(bytes);  // so, as shared ones have none
         return last_->data() + last_->end;
     }
     void commit(std::size_t bytes) noexcept {

@@ -35,10 +35,12 @@ Transport::Transport(EventLoop& loop, UniqueFd socket, TransportHandler* handler
       loop_(loop),
       handler_(handler),
       options_(options),
-      socket_(std::move(socket)) {}
+      socket_(std::move(socket)) {
+    loop_.bind(*this);
+}
 
 Transport::~Transport() {
-    assert(!socket_ && !pending() && !node_queued_);
+    assert(!socket_ && !closing_ && !pending() && !node_queued_);
     delete message_;
 }
 
@@ -78,9 +80,8 @@ void Transport::receive_ended(int error) {
     Call call(*this);
     receiving_ = false;
     if (error != 0) {
-        if (lost_reported_) return;
+        if (std::exchange(lost_reported_, true)) return;
         fail(error);
-        lost_reported_ = true;
         if (handler_ != nullptr) handler_->connection_lost(error_);
         if (!owned_) close_socket();
         return;
@@ -110,6 +111,9 @@ void Transport::run_flush(ReadyNode& node) {
     auto& self = static_cast<Transport&>(node);
     self.node_queued_ = false;
     if (!self.socket_ || self.loop_.discarding()) return self.delete_if_unused();
+    // An earlier flush in this turn may have found what is to be told, and the node in use.
+    bool report_due = self.drained_due_ || (self.is_lost() && !self.lost_reported_);
+    if (self.owned_ && report_due) self.report_later();
     self.flush();
 }
 
@@ -142,6 +146,7 @@ bool Transport::start_send() noexcept {
 
 void Transport::take_sent() noexcept {
     if (result < 0) return fail(-result);
+    if (is_lost()) return outbox_.clear();
     outbox_.consume(static_cast<std::size_t>(result));
     if (full_ && outbox_.size() <= options_.write_low_water_bytes) {
         full_ = false;
@@ -153,8 +158,11 @@ void Transport::take_sent() noexcept {
 void Transport::sent(Operation& operation) noexcept {
     auto& self = static_cast<Transport&>(operation);
     self.take_sent();
+    if (!self.socket_) {
+        self.finish_close();
+        return self.delete_if_unused();
+    }
     if (!self.owned_) {
-        if (!self.socket_) return self.delete_if_unused();
         if (self.is_lost()) {
             self.close_socket();
             return self.delete_if_unused();
@@ -173,8 +181,10 @@ void Transport::sent(Operation& operation) noexcept {
 
 void Transport::fail(int error) noexcept {
     if (error_ == 0) error_ = error;
-    outbox_.clear();
+    if (!pending()) outbox_.clear();  // else when the kernel has let go of it
     full_ = false;
+    drained_due_ = false;
+    stop_receiving();
     if (owned_ && !lost_reported_) report_later();
 }
 
@@ -184,6 +194,7 @@ void Transport::run_report(ReadyNode& node) {
     if (!self.owned_ || self.loop_.discarding()) return self.delete_if_unused();
     Call call(self);
     if (self.is_lost()) {
+        if (!self.pending()) self.outbox_.clear();
         if (!std::exchange(self.lost_reported_, true) && self.handler_ != nullptr) {
             self.handler_->connection_lost(self.error_);
         }
@@ -224,7 +235,6 @@ void Transport::let_go() noexcept {
 }
 
 void Transport::linger() noexcept {
-    loop_.bind(*this);
     try {
         loop_.add_timer(*this, loop_.time() + options_.linger_timeout);
         resume_receiving();
@@ -247,29 +257,39 @@ void Transport::loop_closing() noexcept {
     delete_if_unused();
 }
 
+void Transport::stop_receiving() noexcept {
+    if (std::exchange(receiving_, false)) loop_.reactor().stop_receiving(*this);
+}
+
 void Transport::close_socket() noexcept {
-    if (!socket_) return;
-    if (receiving_) loop_.reactor().stop_receiving(*this);
-    receiving_ = false;
-    loop_.remove_timer(*this);
-    loop_.unbind(*this);
-    if (error_ == 0) error_ = ECONNABORTED;
-    UniqueFd closing = std::move(socket_);
-    if (pending()) {
-        if (loop_.discarding()) {
-            loop_.reactor().abandon(*this);
-        } else {
+    if (socket_) {
+        stop_receiving();
+        loop_.remove_timer(*this);
+        if (error_ == 0) error_ = ECONNABORTED;
+        closing_ = std::move(socket_);
+        if (pending() && !loop_.discarding()) {
             bool outer = std::exchange(in_call_, true);
             loop_.reactor().cancel(*this);  // `sent` comes, at once or later
             in_call_ = outer;
         }
     }
-    if (!pending()) outbox_.clear();
-    loop_.reactor().forget(closing.get());
+    if (!closing_) return;
+    if (pending() && loop_.discarding()) loop_.reactor().abandon(*this);
+    if (!pending()) finish_close();
+}
+
+// Not before the kernel has let go of the send: it may not have looked at the descriptor yet, whose number another
+// socket would get meanwhile.
+void Transport::finish_close() noexcept {
+    if (!closing_) return;
+    outbox_.clear();
+    loop_.unbind(*this);
+    loop_.reactor().forget(closing_.get());
+    closing_.reset();
 }
 
 void Transport::delete_if_unused() noexcept {
-    if (!owned_ && !socket_ && !pending() && !node_queued_ && !in_call_) delete this;
+    if (!owned_ && !socket_ && !closing_ && !pending() && !node_queued_ && !in_call_) delete this;
 }
 
 }  // namespace stepwise::net

@@ -1,10 +1,11 @@
-// One connected socket: bytes that arrive are given to a handler, bytes that leave are corked within a turn and sent once
-// before the loop polls. What asyncio calls a transport and its protocol.
+// One connected socket: bytes that arrive are given to a handler, bytes that leave are corked within a turn and sent
+// once before the loop polls. What asyncio calls a transport and its protocol.
 //
-// Owned by a Transport::Owner. When that lets go, what was written is still sent and the socket closed in order: our end
-// first, then what the peer still sends is read and dropped until it ends too or linger_timeout has passed, so that a
-// reset does not destroy the last bytes (RFC 9112 §9.6). `abort` closes at once. The object itself lives until the kernel
-// has let go of its last operation, or the loop ends. The loop's thread.
+// Owned by a Transport::Owner. When that lets go, what was written is still sent and the socket closed in order: our
+// end first, then what the peer still sends is read and dropped until it ends too or linger_timeout has passed, so that
+// a reset does not destroy the last bytes (RFC 9112 §9.6). `abort` closes at once. The object itself lives until the
+// kernel has let go of its last operation, or the loop ends: an Owner that outlives the loop has a lost connection. The
+// loop's thread.
 #pragma once
 
 #include <stepwise/net/outbox.hpp>
@@ -17,7 +18,8 @@
 
 namespace stepwise::net {
 
-// All calls come in handles of their own, never from within a call of the Transport's. After connection_lost comes none.
+// All calls come in handles of their own, never from within a call of the Transport's. After connection_lost comes
+// none.
 class TransportHandler {
 public:
     // `bytes` may be changed in place, and are gone when the call returns.
@@ -104,7 +106,7 @@ private:
     static void linger_is_over(Timer& timer) noexcept;
 
     void schedule_flush() {
-        if (outbox_.size() > options_.write_high_water_bytes) full_ = true;
+        if (outbox_.size() > options_.write_high_water_bytes && !is_lost()) full_ = true;
         if (!node_queued_ && !pending()) queue_flush();
     }
     void queue_flush() noexcept;
@@ -115,7 +117,9 @@ private:
     void end_writing() noexcept;
     void let_go() noexcept;
     void linger() noexcept;
+    void stop_receiving() noexcept;
     void close_socket() noexcept;
+    void finish_close() noexcept;
     void delete_if_unused() noexcept;
 
     EventLoop& loop_;
@@ -124,6 +128,7 @@ private:
     Outbox outbox_;
     Message* message_ = nullptr;  // of a send in several parts
     UniqueFd socket_;
+    UniqueFd closing_;  // while a cancelled send holds it
     int error_ = 0;
     bool node_queued_ = false;  // for a flush, or for a report
     bool full_ = false;
