@@ -1,6 +1,6 @@
 #include <stepwise/ws/frame.hpp>
 
-#include "support.hpp"
+#include <stepwise/tests/ws/protocol/support.hpp>
 
 using namespace stepwise;
 using namespace stepwise::ws;

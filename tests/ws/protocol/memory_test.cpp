@@ -1,7 +1,7 @@
 // What a Protocol copies and allocates, counted with the operator new in support.cpp.
 #include <algorithm>
 
-#include "support.hpp"
+#include <stepwise/tests/ws/protocol/support.hpp>
 
 using namespace stepwise;
 using namespace stepwise::ws;

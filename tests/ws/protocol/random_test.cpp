@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <random>
 
-#include "support.hpp"
+#include <stepwise/tests/ws/protocol/support.hpp>
 
 using namespace stepwise;
 using namespace stepwise::ws;

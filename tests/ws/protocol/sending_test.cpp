@@ -1,6 +1,6 @@
 #include <stdexcept>
 
-#include "support.hpp"
+#include <stepwise/tests/ws/protocol/support.hpp>
 
 using namespace stepwise;
 using namespace stepwise::ws;

@@ -1,4 +1,4 @@
-#include "support.hpp"
+#include <stepwise/tests/ws/protocol/support.hpp>
 
 using namespace stepwise;
 using namespace stepwise::ws;

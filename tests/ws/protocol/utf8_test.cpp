@@ -1,6 +1,6 @@
 #include <stepwise/ws/utf8.hpp>
 
-#include "support.hpp"
+#include <stepwise/tests/ws/protocol/support.hpp>
 
 using namespace stepwise::ws;
 using namespace std::string_literals;
