@@ -1,8 +1,9 @@
 // Coro<T>: a coroutine object. Lazy, move-only, the owner of its frame; `co_await` runs it inside the awaiting Task.
 //
-// The frame ends with the Coro. A Coro runs at most once, and only inside a Task: give it to EventLoop::create_task, run,
-// gather …, or await it in another Coro. Its parameters are copied into the frame as they are declared: a reference
-// parameter must outlive the frame, which an awaiting caller guarantees and a spawned task does not. One thread.
+// The frame ends with the Coro. A Coro runs at most once, and only inside a Task: give it to EventLoop::create_task,
+// run, gather …, or await it in another Coro. Its parameters are copied into the frame as they are declared: a
+// reference parameter must outlive the frame, which an awaiting caller guarantees and a spawned task does not. One
+// thread.
 #pragma once
 
 #include <stepwise/runtime/errors.hpp>
@@ -26,15 +27,15 @@ class Coro;
 
 namespace detail {
 
-struct PromiseBase {
+struct PromiseBase : CallFrame {
     struct FinalAwaiter {
         bool await_ready() const noexcept { return false; }
         // Resumed by nobody: the frame is done and its owner destroys it. The task goes on with the parent.
         template <class Promise>
         void await_suspend(std::coroutine_handle<Promise> frame) const noexcept {
             PromiseBase& promise = frame.promise();
-            if (promise.parent) {
-                promise.task->continue_with(promise.parent);
+            if (promise.parent != nullptr) {
+                promise.task->continue_with(*promise.parent);
             } else {
                 promise.task->root_returned();
             }
@@ -61,8 +62,6 @@ struct PromiseBase {
         if (error) std::rethrow_exception(error);
     }
 
-    std::coroutine_handle<> parent;  // who awaits this frame; none for a task's root
-    TaskBase* task = nullptr;        // set when the frame starts
     std::exception_ptr error;
     bool cancelled = false;
 };
@@ -77,7 +76,7 @@ struct Promise : PromiseBase {
     Coro<T> get_return_object() noexcept;
 
     template <class U = T>
-        requires std::is_constructible_v<T, U&&>
+    requires std::is_constructible_v<T, U&&>
     void return_value(U&& result) noexcept(std::is_nothrow_constructible_v<T, U&&>) {
         ::new (static_cast<void*>(std::addressof(value))) T(std::forward<U>(result));
         has_value = true;
@@ -115,60 +114,63 @@ struct Promise<void> : PromiseBase {
 }  // namespace detail
 
 template <class T>
-class [[nodiscard]] Coro {
+class [[nodiscard]] Coro : private FrameOwner {
 public:
     using promise_type = detail::Promise<T>;
     using Handle = std::coroutine_handle<promise_type>;
     using value_type = T;
 
-    Coro(Coro&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
+    Coro(Coro&& other) noexcept : FrameOwner{std::exchange(other.frame, nullptr)} {}
     Coro& operator=(Coro&& other) noexcept {
         if (this != &other) {
             destroy();
-            frame_ = std::exchange(other.frame_, nullptr);
+            frame = std::exchange(other.frame, nullptr);
         }
         return *this;
     }
     ~Coro() { destroy(); }
 
-    // Gives the frame away, to a Task that will own it. Throws std::logic_error if there is none, or it has run.
-    Handle release() {
-        check_unstarted();
-        return std::exchange(frame_, nullptr);
-    }
-
     bool await_ready() const noexcept { return false; }
-    // Resumed by the trampoline of the same task, when the child frame returns; the child lives in this Coro until then.
+    // Resumed by the trampoline of the same task, when the child frame returns; the child lives in this Coro until
+    // then.
     template <class Awaiting>
     void await_suspend(std::coroutine_handle<Awaiting> awaiting) {
         check_unstarted();
-        start_in(*awaiting.promise().task, awaiting);
+        start_in(*awaiting.promise().task, awaiting.promise());
     }
-    T await_resume() { return frame_.promise().take(); }
+    T await_resume() { return promise().take(); }
 
-    // For awaiters that run a Coro as a child of their own: `parent` goes on when it returns.
-    void start_in(TaskBase& task, std::coroutine_handle<> parent) noexcept {
-        detail::PromiseBase& promise = frame_.promise();
-        promise.parent = parent;
-        promise.task = &task;
-        task.continue_with(frame_);
+    // For awaiters that run a Coro as a child of their own: `parent` goes on when it returns. The Coro must not move
+    // then.
+    void start_in(TaskBase& task, CallFrame& parent) noexcept {
+        CallFrame& child = start_root(task);
+        child.parent = &parent;
+        task.continue_with(child);
     }
+    // For the task whose root it is.
+    CallFrame& start_root(TaskBase& task) noexcept {
+        CallFrame& root = promise();
+        root.task = &task;
+        root.owner = this;
+        return root;
+    }
+    // Throws std::logic_error if there is no frame, or it has been started.
     void check_unstarted() const {
-        if (!frame_ || frame_.promise().task != nullptr) [[unlikely]] throw_started();
+        if (!frame || promise().task != nullptr) [[unlikely]]
+            throw_started();
     }
+    promise_type& promise() const noexcept { return Handle::from_address(frame.address()).promise(); }
 
 private:
     friend promise_type;
-    explicit Coro(Handle frame) noexcept : frame_(frame) {}
+    explicit Coro(Handle own_frame) noexcept : FrameOwner{own_frame} {}
 
     void destroy() noexcept {
-        if (frame_) frame_.destroy();
+        if (frame) frame.destroy();
     }
     [[noreturn]] static void throw_started() {
         throw std::logic_error("this Coro has been awaited, spawned or moved away already: a Coro runs once");
     }
-
-    Handle frame_;
 };
 
 namespace detail {

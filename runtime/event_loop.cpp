@@ -33,9 +33,10 @@ std::string describe(const std::exception_ptr& error) {
 }  // namespace
 
 void Scheduler::throw_wrong_thread(const char* call) {
-    throw std::logic_error(fmt::format("{} was called from a thread that is not the loop's. "
-                                       "Only EventLoop::call_soon_threadsafe may be: let it make this call",
-                                       call));
+    throw std::logic_error(
+        fmt::format("{} was called from a thread that is not the loop's. "
+                    "Only EventLoop::call_soon_threadsafe may be: let it make this call",
+                    call));
 }
 
 void Scheduler::report_lost(std::exception_ptr error, const char* where) noexcept {
@@ -75,8 +76,7 @@ void EventLoop::choose_reactor(Options& options) {
 EventLoop::~EventLoop() {
     EventLoop* outer = std::exchange(running_loop, this);
     owner_thread_ = &detail::thread_marker;
-    signals_.reset();
-    watchers_.reset();
+    discarding_ = true;
     discard_everything();
     executor_.stop();
     discard_everything();
@@ -85,7 +85,13 @@ EventLoop::~EventLoop() {
 }
 
 void EventLoop::discard_everything() noexcept {
-    discarding_ = true;
+    // What ends may begin something new. The tasks come first: their frames may remove what they had added.
+    do {
+        discard_ready();
+    } while (signals_->clear() || watchers_->clear() || calls_.drop());
+}
+
+void EventLoop::discard_ready() noexcept {
     do {
         take_threadsafe();
         run_queue(turn_);
@@ -98,10 +104,13 @@ void EventLoop::discard_everything() noexcept {
             unbind(bound);
             bound.loop_closing();
         }
-    } while (tasks_ != nullptr || bound_ != nullptr || !ready_.empty() || !before_poll_.empty() || !threadsafe_.empty());
+    } while (tasks_ != nullptr || bound_ != nullptr || !ready_.empty() || !before_poll_.empty() ||
+             !threadsafe_.empty());
 }
 
-EventLoop* EventLoop::running() noexcept { return running_loop; }
+EventLoop* EventLoop::running() noexcept {
+    return running_loop;
+}
 
 EventLoop& EventLoop::current() {
     if (running_loop == nullptr) {
@@ -112,14 +121,22 @@ EventLoop& EventLoop::current() {
 
 void EventLoop::run_once(bool may_block) {
     if (in_turn_) throw std::logic_error("EventLoop::run_once was called from inside a turn of the same loop");
-    owner_thread_ = &detail::thread_marker;
-    EventLoop* outer = std::exchange(running_loop, this);
+    if (!on_owner_thread()) {
+        if (running_) throw_wrong_thread("EventLoop::run_once");
+        owner_thread_ = &detail::thread_marker;
+    }
+    struct Turn {
+        EventLoop& loop;
+        EventLoop* outer;
+        ~Turn() {
+            loop.in_turn_ = false;
+            running_loop = outer;
+        }
+    } turn{*this, std::exchange(running_loop, this)};
     in_turn_ = true;
     poll(may_block);
     if (!timers_.empty()) timers_.fire_due(clock_->now());
     run_ready();
-    in_turn_ = false;
-    running_loop = outer;
 }
 
 void EventLoop::poll(bool may_block) {
@@ -141,12 +158,14 @@ void EventLoop::poll(bool may_block) {
     sleeping_.store(false, std::memory_order_relaxed);
     take_threadsafe();
     if (signals_arrived_.load(std::memory_order_relaxed) && signals_arrived_.exchange(false)) signals_->deliver();
-    if (may_block && !stopping_ && ready_.empty() && !timers_.empty() && reactor_->idle()) {
+    if (may_block && !stopping_ && ready_.empty() && !timers_.empty() && reactor_->idle() && executor_.idle()) {
         clock_->idle_until(timers_.next_due());
     }
 }
 
-void EventLoop::take_threadsafe() noexcept { threadsafe_.take_into(ready_); }
+void EventLoop::take_threadsafe() noexcept {
+    threadsafe_.take_into(ready_);
+}
 
 void EventLoop::run_ready() noexcept {
     turn_ = ready_.detach();
@@ -164,13 +183,22 @@ void EventLoop::run_queue(ReadyQueue& queue) noexcept {
     }
 }
 
-void EventLoop::run_turns(const bool& until) {
-    if (running_) throw std::logic_error("this event loop is running already");
+void EventLoop::check_may_run() {
+    if (running_ || in_turn_) throw std::logic_error("this event loop is running already");
     if (running_loop != nullptr) throw std::logic_error("another event loop is running on this thread");
+    owner_thread_ = &detail::thread_marker;
+}
+
+void EventLoop::run_turns(const bool& until) {
+    check_may_run();
+    struct Running {
+        EventLoop& loop;
+        ~Running() { loop.running_ = loop.stopping_ = false; }
+    } running{*this};
     running_ = true;
-    while (!until && !stopping_) run_once();
-    running_ = false;
-    stopping_ = false;
+    do {
+        run_once();
+    } while (!until && !stopping_);
 }
 
 void EventLoop::run_forever() {
@@ -180,17 +208,20 @@ void EventLoop::run_forever() {
 
 void EventLoop::run_until_done(FutureBase& future) {
     struct Done final : Waiter {
-        Done() noexcept
-            : Waiter([](Waiter& waiter, FutureBase*) noexcept { static_cast<Done&>(waiter).is_done = true; }) {}
+        explicit Done(FutureBase& future) noexcept
+            : Waiter([](Waiter& waiter, FutureBase*) noexcept { static_cast<Done&>(waiter).is_done = true; }),
+              waits_for(future) {}
+        ~Done() {
+            if (linked()) waits_for.remove_waiter(*this);
+        }
+        FutureBase& waits_for;
         bool is_done = false;
-    } done;
+    } done(future);
+    check_may_run();
     if (future.done()) return;
     future.add_waiter(done);
     run_turns(done.is_done);
-    if (!done.is_done) {
-        future.remove_waiter(done);
-        throw std::logic_error("the event loop was stopped before the task that it ran was done");
-    }
+    if (!done.is_done) throw std::logic_error("the event loop was stopped before the task that it ran was done");
 }
 
 void EventLoop::stop() {
@@ -237,9 +268,23 @@ void EventLoop::call_exception_handler(std::exception_ptr error, std::string_vie
 }
 
 bool EventLoop::cancel_all_tasks(int turns_max) {
-    for (TaskBase* task = tasks_; task != nullptr; task = task->next_task()) task->request_cancel();
-    for (int turn = 0; tasks_ != nullptr && turn < turns_max; ++turn) run_once();
+    check_thread("EventLoop::cancel_all_tasks");
+    std::uint64_t asked = 0;  // the newest of those that were
+    for (int turn = 0; tasks_ != nullptr && turn < turns_max; ++turn) {
+        for (TaskBase* task = tasks_; task != nullptr && task->id() > asked; task = task->next_task()) {
+            task->request_cancel();
+        }
+        asked = tasks_made_;
+        if (!may_go_on()) break;
+        run_once();
+    }
     return tasks_ == nullptr;
+}
+
+// Something is ready, or is to come: else a turn would block until another thread or a signal came, perhaps for ever.
+bool EventLoop::may_go_on() const noexcept {
+    return !ready_.empty() || !before_poll_.empty() || !timers_.empty() || !threadsafe_.empty() || !reactor_->idle() ||
+           !executor_.idle();
 }
 
 std::size_t EventLoop::task_count() const noexcept {
@@ -258,14 +303,24 @@ void EventLoop::add_writer(int fd, Callback callback) {
     watchers_->add(fd, FdWatchers::Direction::write, std::move(callback));
 }
 
-bool EventLoop::remove_reader(int fd) noexcept { return watchers_->remove(fd, FdWatchers::Direction::read); }
-bool EventLoop::remove_writer(int fd) noexcept { return watchers_->remove(fd, FdWatchers::Direction::write); }
+bool EventLoop::remove_reader(int fd) {
+    check_thread("EventLoop::remove_reader");
+    return watchers_->remove(fd, FdWatchers::Direction::read);
+}
+
+bool EventLoop::remove_writer(int fd) {
+    check_thread("EventLoop::remove_writer");
+    return watchers_->remove(fd, FdWatchers::Direction::write);
+}
 
 void EventLoop::add_signal_handler(int signal_number, Callback callback) {
     check_thread("EventLoop::add_signal_handler");
     signals_->add(signal_number, std::move(callback));
 }
 
-bool EventLoop::remove_signal_handler(int signal_number) noexcept { return signals_->remove(signal_number); }
+bool EventLoop::remove_signal_handler(int signal_number) {
+    check_thread("EventLoop::remove_signal_handler");
+    return signals_->remove(signal_number);
+}
 
 }  // namespace stepwise

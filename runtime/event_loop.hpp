@@ -73,49 +73,56 @@ public:
     void run_once(bool may_block = true);
     // Runs until `stop`.
     void run_forever();
-    // Runs until the task is done; gives its result or throws its error. std::logic_error if stop() came first.
+    // Runs until the task is done; gives its result or throws its error. std::logic_error if stop() came first, or if
+    // the loop runs already: then nothing is started.
     template <class T>
     T run_until_complete(Coro<T> main) {
-        Task<T> task = create_task(std::move(main));
-        return run_until_complete(task);
+        check_may_run();
+        Future<T> task = create_task(std::move(main));
+        return run_until_complete(std::move(task));
     }
     template <class T>
     T run_until_complete(Future<T> future) {
         run_until_done(future.shared_state());
-        if constexpr (std::is_copy_constructible_v<T> || std::is_void_v<T>) {
-            return future.result();
-        } else {
-            future.shared_state().check_result();
-            return T(std::move(future.shared_state().value()));
-        }
+        future.shared_state().check_result();
+        if constexpr (!std::is_void_v<T>)
+            return detail::take_from(future.shared_state(), future.shared_state().value());
     }
-    // The loop returns from run_forever, or run_until_complete, at the end of this turn.
+    // The loop returns from run_forever, or run_until_complete, at the end of this turn; before them: of the first
+    // turn.
     void stop();
     bool is_running() const noexcept { return running_; }
 
     TimePoint time() noexcept { return clock_->now(); }
+    // `delay` from now; the end of time where that is farther than it can be told.
+    TimePoint time_after(Duration delay) noexcept {
+        TimePoint now = time();
+        return delay > TimePoint::max() - now ? TimePoint::max() : now + delay;
+    }
 
     // `function()` runs in the next turn, in the order of the calls. What it throws goes to the exception handler.
     template <class Function>
     Handle call_soon(Function function) {
         check_thread("EventLoop::call_soon");
-        detail::CallNode& node = prepare_call(std::move(function));
+        detail::CallNode& node = calls_.hold(std::move(function));
         ready_.push(node);
         return Handle(node, timers_);
     }
     template <class Function>
     Handle call_at(TimePoint due, Function function) {
         check_thread("EventLoop::call_at");
-        detail::CallNode& node = prepare_call(std::move(function));
+        timers_.make_room();
+        detail::CallNode& node = calls_.hold(std::move(function));
         node.fire = &EventLoop::fire_call;
         add_timer(node, due);
         return Handle(node, timers_);
     }
     template <class Function>
     Handle call_later(Duration delay, Function function) {
-        return call_at(time() + delay, std::move(function));
+        return call_at(time_after(delay), std::move(function));
     }
-    // The one door for other threads: lock-free, one wake for many calls. `function` runs and ends on the loop's thread.
+    // The one door for other threads: lock-free, one wake for many calls. `function` runs and ends on the loop's
+    // thread.
     template <class Function>
     void call_soon_threadsafe(Function function) {
         post_threadsafe(*new detail::ThreadsafeCall<Function>(*this, std::move(function)));
@@ -135,8 +142,8 @@ public:
         return Future<T>(*new detail::FutureState<T>(*this));
     }
 
-    // Runs `function()` on a thread of the pool; its result, or exception, comes back on the loop. Cancelling the future
-    // does not stop a function that runs: its result is dropped. LimitError when the pool's queue is full.
+    // Runs `function()` on a thread of the pool; its result, or exception, comes back on the loop. Cancelling the
+    // future does not stop a function that runs: its result is dropped. LimitError when the pool's queue is full.
     template <class Function>
     auto run_in_executor(Function function) -> Future<std::invoke_result_t<Function&>> {
         check_thread("EventLoop::run_in_executor");
@@ -148,24 +155,26 @@ public:
         return future;
     }
 
-    // `callback` runs each time that the descriptor is readable (writable), until it is removed. Replaces an earlier one.
-    // For foreign libraries that own a descriptor; the loop does not read, and does not close.
+    // `callback` runs each time that the descriptor is readable (writable), until it is removed. Replaces an earlier
+    // one. For foreign libraries that own a descriptor; the loop does not read, and does not close. Await no io::
+    // operation on the same one: the last removal makes the reactor forget it.
     void add_reader(int fd, Callback callback);
     void add_writer(int fd, Callback callback);
     // False if there was none. Must come before the descriptor is closed.
-    bool remove_reader(int fd) noexcept;
-    bool remove_writer(int fd) noexcept;
+    bool remove_reader(int fd);
+    bool remove_writer(int fd);
 
-    // `callback` runs on the loop for each delivery, or burst of deliveries, of the signal. The earlier disposition comes
-    // back with remove_signal_handler or the loop's end. One loop per signal: std::logic_error. sigaction(2).
+    // `callback` runs on the loop for each delivery, or burst of deliveries, of the signal. The earlier disposition
+    // comes back with remove_signal_handler or the loop's end. One loop per signal: std::logic_error. sigaction(2).
     void add_signal_handler(int signal_number, Callback callback);
-    bool remove_signal_handler(int signal_number) noexcept;
+    bool remove_signal_handler(int signal_number);
 
     // What nobody caught: of callbacks, of tasks whose result nobody can ask for. nullptr: back to a line on stderr.
     void set_exception_handler(ExceptionHandler handler) { exception_handler_ = std::move(handler); }
     void call_exception_handler(std::exception_ptr error, std::string_view where) noexcept;
 
-    // Asks every task to cancel, and runs until they are done; at most `turns_max` turns. True if none is left.
+    // Asks every task to cancel, those too that are started meanwhile, and runs until they are done, or nothing could
+    // end them any more; at most `turns_max` turns. True if none is left.
     bool cancel_all_tasks(int turns_max = 1000);
     std::size_t task_count() const noexcept;
 
@@ -186,26 +195,24 @@ public:
     void push_ready(ReadyNode& node) noexcept override { ready_.push(node); }
 
 private:
-    friend class Scheduler;
+    friend class detail::LoopJob;
 
-    template <class Function>
-    detail::CallNode& prepare_call(Function function) {
-        detail::CallNode& node = calls_.take();
-        node.hold(std::move(function));
-        return node;
-    }
     static void fire_call(Timer& timer) noexcept;
 
     void offload(Operation& operation) override { executor_.offload(*this, operation); }
     void abandon_offloaded(Operation& operation) noexcept override { executor_.abandon_offloaded(operation); }
 
+    // Throws std::logic_error while a loop runs; else this is the loop's thread from here on.
+    void check_may_run();
     void run_until_done(FutureBase& future);
     void run_turns(const bool& until);
     void poll(bool may_block);
     void take_threadsafe() noexcept;
     void run_ready() noexcept;
     void run_queue(ReadyQueue& queue) noexcept;
+    void discard_ready() noexcept;
     void discard_everything() noexcept;
+    bool may_go_on() const noexcept;
     void choose_reactor(Options& options);
 
     SteadyClock steady_clock_;
@@ -235,7 +242,13 @@ T run(Coro<T> main, EventLoop::Options options = {}) {
     EventLoop loop(std::move(options));
     struct CancelRest {
         EventLoop& loop;
-        ~CancelRest() { loop.cancel_all_tasks(); }
+        ~CancelRest() {
+            try {
+                loop.cancel_all_tasks();
+            } catch (...) {
+                loop.call_exception_handler(std::current_exception(), "run, as it cancelled what was left");
+            }
+        }
     } cancel_rest{loop};
     return loop.run_until_complete(std::move(main));
 }

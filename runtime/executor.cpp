@@ -8,7 +8,18 @@
 
 namespace stepwise::detail {
 
-void LoopJob::post_back() noexcept { loop_.post_threadsafe(*this); }
+LoopJob::LoopJob(EventLoop& loop, Job::Run on_run, ReadyNode::Run on_return) noexcept
+    : Job(on_run), ReadyNode(on_return), loop_(loop) {
+    ++loop_.executor_.jobs_;
+}
+
+LoopJob::~LoopJob() {
+    --loop_.executor_.jobs_;
+}
+
+void LoopJob::post_back() noexcept {
+    loop_.post_threadsafe(*this);
+}
 
 // One read or write of a file. The operation points back to it, so that an awaiter that ends early can wait for it.
 class Executor::FileJob final : public LoopJob {
@@ -25,7 +36,10 @@ private:
     // What the thread needs, copied: the operation itself belongs to the loop's thread.
     struct Request {
         explicit Request(const Operation& operation) noexcept
-            : kind(operation.kind), fd(operation.fd), buffer(operation.buffer), size(operation.size),
+            : kind(operation.kind),
+              fd(operation.fd),
+              buffer(operation.buffer),
+              size(operation.size),
               offset(operation.offset) {}
         OperationKind kind;
         int fd;

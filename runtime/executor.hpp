@@ -1,14 +1,16 @@
 // The loop's side of the thread pool: jobs whose result comes back to a Future, and file operations for a reactor that
 // cannot do them itself.
 //
-// A job is made and destroyed on the loop's thread; in between a pool thread runs it and posts it back, intrusively. The
-// loop's end stops the pool first: jobs that run are waited for, those that wait are dropped and their futures with them.
+// A job is made and destroyed on the loop's thread; in between a pool thread runs it and posts it back, intrusively.
+// The loop's end stops the pool first: jobs that run are waited for, those that wait are dropped and their futures with
+// them.
 #pragma once
 
 #include <stepwise/runtime/future.hpp>
 #include <stepwise/runtime/reactor/operation.hpp>
 #include <stepwise/runtime/thread_pool.hpp>
 
+#include <cstddef>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -20,14 +22,13 @@ class EventLoop;
 
 namespace detail {
 
-// A job that returns to the loop as a handle.
+// A job that returns to the loop as a handle. The loop's executor counts it from its begin to its end.
 class LoopJob : public Job, public ReadyNode {
 public:
-    virtual ~LoopJob() = default;
+    virtual ~LoopJob();
 
 protected:
-    LoopJob(EventLoop& loop, Job::Run on_run, ReadyNode::Run on_return) noexcept
-        : Job(on_run), ReadyNode(on_return), loop_(loop) {}
+    LoopJob(EventLoop& loop, Job::Run on_run, ReadyNode::Run on_return) noexcept;
     void post_back() noexcept;
 
     EventLoop& loop_;
@@ -65,7 +66,16 @@ private:
         } else if constexpr (std::is_void_v<Result>) {
             future.set_result();
         } else {
-            future.set_result(std::move(*self->result_));
+            self->deliver();
+        }
+    }
+
+    // Who waits must hear of a result that cannot be moved too.
+    void deliver() {
+        try {
+            future_.set_result(std::move(*result_));
+        } catch (...) {
+            future_.set_exception(std::current_exception());
         }
     }
 
@@ -80,15 +90,19 @@ public:
     explicit Executor(ThreadPool::Options options) : pool_(options) {}
 
     void submit(LoopJob& job) { pool_.submit(job); }
+    // No job is on its way.
+    bool idle() const noexcept { return jobs_ == 0; }
     void offload(EventLoop& loop, Operation& operation);
     void abandon_offloaded(Operation& operation) noexcept;
     // Stops the threads and drops what never ran.
     void stop() noexcept;
 
 private:
+    friend class LoopJob;
     class FileJob;
 
     ThreadPool pool_;
+    std::size_t jobs_ = 0;
 };
 
 }  // namespace detail

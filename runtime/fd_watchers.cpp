@@ -13,12 +13,16 @@ public:
         prepare_poll(fd, mask);
     }
 
-    void replace(std::function<void()> callback) { callback_ = std::move(callback); }
+    void replace(std::function<void()> callback) {
+        // It cannot be polled any more: the number may mean another descriptor by now.
+        if (!calling_ && !armed()) arm();
+        callback_ = std::move(callback);
+    }
 
     void arm() {
         prepare_poll(fd, poll_mask);
         if (!loop_.reactor().submit(*this)) return;
-        if (result < 0) throw_system_error(-result, "poll of the descriptor");
+        check_result();
         queue();
     }
 
@@ -40,26 +44,32 @@ private:
         self.queued_ = false;
         if (!self.removed_ && !self.loop_.discarding()) {
             self.calling_ = true;
-            try {
-                std::function<void()> callback = self.callback_;  // it may replace or remove itself
-                callback();
-                if (!self.removed_) self.arm();
-            } catch (...) {
-                self.loop_.call_exception_handler(std::current_exception(), "a reader or writer callback");
-                if (!self.removed_ && !self.armed()) self.arm_again_after_error();
-            }
+            self.call_and_arm_again();
             self.calling_ = false;
         }
         if (self.removed_) delete &self;
     }
-    bool armed() const noexcept { return pending() || queued_; }
-    void arm_again_after_error() noexcept {
+    void call_and_arm_again() noexcept {
         try {
-            arm();
+            check_result();
+            call_back();
+            if (!removed_) arm();
         } catch (...) {
             loop_.call_exception_handler(std::current_exception(), "a reader or writer that can no longer be polled");
         }
     }
+    void call_back() noexcept {
+        try {
+            std::function<void()> callback = callback_;  // it may replace or remove itself
+            callback();
+        } catch (...) {
+            loop_.call_exception_handler(std::current_exception(), "a reader or writer callback");
+        }
+    }
+    void check_result() const {
+        if (result < 0) throw_system_error(-result, "poll of the descriptor");
+    }
+    bool armed() const noexcept { return pending() || queued_; }
 
     EventLoop& loop_;
     std::function<void()> callback_;
@@ -70,10 +80,14 @@ private:
 
 FdWatchers::FdWatchers(EventLoop& loop) noexcept : loop_(loop) {}
 
-FdWatchers::~FdWatchers() {
-    for (Map* map : {&readers_, &writers_}) {
-        for (auto& [fd, watcher] : *map) Watcher::end(std::move(watcher));
-    }
+FdWatchers::~FdWatchers() { clear(); }
+
+bool FdWatchers::clear() noexcept {
+    if (readers_.empty() && writers_.empty()) return false;
+    // One by one: what a callback holds may call back as it ends.
+    while (!readers_.empty()) remove(readers_.begin()->first, Direction::read);
+    while (!writers_.empty()) remove(writers_.begin()->first, Direction::write);
+    return true;
 }
 
 void FdWatchers::add(int fd, Direction direction, std::function<void()> callback) {
@@ -81,9 +95,13 @@ void FdWatchers::add(int fd, Direction direction, std::function<void()> callback
     auto found = map.find(fd);
     if (found != map.end()) return found->second->replace(std::move(callback));
     std::uint32_t mask = direction == Direction::read ? POLLIN | POLLRDHUP : POLLOUT;
-    auto watcher = std::make_unique<Watcher>(loop_, fd, mask, std::move(callback));
-    watcher->arm();
-    map.emplace(fd, std::move(watcher));
+    auto added = map.emplace(fd, std::make_unique<Watcher>(loop_, fd, mask, std::move(callback))).first;
+    try {
+        added->second->arm();
+    } catch (...) {
+        map.erase(added);
+        throw;
+    }
 }
 
 bool FdWatchers::remove(int fd, Direction direction) noexcept {

@@ -1,7 +1,7 @@
 // add_reader and add_writer: callbacks on a descriptor that a foreign library reads and writes itself.
 //
-// Each watcher is one poll operation, armed again after each call, so that a callback which leaves data behind is called
-// again: level-triggered, as such libraries expect. The loop's thread.
+// Each watcher is one poll operation, armed again after each call, so that a callback which leaves data behind is
+// called again: level-triggered, as such libraries expect. The loop's thread.
 #pragma once
 
 #include <functional>
@@ -24,6 +24,8 @@ public:
     // Throws std::system_error when the descriptor cannot be polled.
     void add(int fd, Direction direction, std::function<void()> callback);
     bool remove(int fd, Direction direction) noexcept;
+    // Removes all. False if there was none.
+    bool clear() noexcept;
 
 private:
     class Watcher;

@@ -19,6 +19,15 @@ namespace detail {
 template <class T>
 using Stored = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 
+// Whether a T can be copied. A container of what only moves claims that it can, and fails to compile when it does.
+template <class T>
+inline constexpr bool copies = std::is_copy_constructible_v<T>;
+template <class T>
+requires requires {
+    typename T::value_type;
+} &&(!std::is_same_v<T, typename T::value_type>)inline constexpr bool copies<T> =
+    std::is_copy_constructible_v<T> && copies<typename T::value_type>;
+
 template <class T>
 class FutureState : public FutureBase {
 public:
@@ -35,6 +44,15 @@ public:
 protected:
     std::optional<Stored<T>> value_;
 };
+
+// Moved out where nobody else can look at it, or it cannot be copied.
+template <class T>
+T take_from(const FutureBase& future, T& value) {
+    if constexpr (copies<T>) {
+        if (!future.sole_owner()) return value;
+    }
+    return std::move(value);
+}
 
 // The wait of one task for one future, in the waiting frame. The future outlives it: it holds a reference.
 class FutureWait : public Suspension, public Waiter {
@@ -67,9 +85,7 @@ protected:
 
 private:
     bool wait_in(TaskBase& task);
-    static void cancel_wait(Suspension& suspension) noexcept {
-        static_cast<FutureWait&>(suspension).future_->cancel();
-    }
+    static void cancel_wait(Suspension& suspension) noexcept { static_cast<FutureWait&>(suspension).future_->cancel(); }
     static void future_done(Waiter& waiter, FutureBase*) noexcept { static_cast<FutureWait&>(waiter).task_->wakeup(); }
 
     TaskBase* task_ = nullptr;
@@ -87,10 +103,8 @@ public:
             T& value = static_cast<FutureState<T>*>(future_)->value();
             if constexpr (!take) {
                 return static_cast<const T&>(value);
-            } else if constexpr (std::is_copy_constructible_v<T>) {
-                return future_->sole_owner() ? T(std::move(value)) : T(value);
             } else {
-                return T(std::move(value));
+                return take_from(*future_, value);
             }
         }
     }
@@ -140,7 +154,9 @@ public:
 
     // An lvalue gives a reference that lives as long as the future; an rvalue (`co_await std::move(future)`, or a
     // temporary) gives the value: moved out where nobody else holds the future or the type cannot be copied.
-    detail::FutureAwaiter<T, false> operator co_await() & noexcept { return detail::FutureAwaiter<T, false>(*state_); }
+    detail::FutureAwaiter<T, false> operator co_await() const& noexcept {
+        return detail::FutureAwaiter<T, false>(*state_);
+    }
     detail::FutureAwaiter<T, true> operator co_await() && noexcept {
         return detail::FutureAwaiter<T, true>(*std::exchange(state_, nullptr), detail::FutureWait::Adopt{});
     }

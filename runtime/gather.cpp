@@ -10,10 +10,6 @@ bool GatherWait::wait_for(TaskBase& task, std::span<GatherChild> children) {
         child.future->add_waiter(child);
     }
     running_ = children.size();
-    if (task.cancel_pending()) {
-        interrupted_ = true;
-        for (GatherChild& child : children) child.future->cancel();
-    }
     if (running_ == 0) return task.finished_at_once();
     task.suspend(*this);
     return true;
@@ -39,7 +35,7 @@ void GatherWait::cancel_children(Suspension& suspension) noexcept {
 
 void GatherWait::check() {
     if (interrupted_) {
-        // Every child has ended. Their results are dropped, as the waiter's own cancellation says.
+        // Every child has ended, or none was started. Results are dropped, as the waiter's own cancellation says.
         throw CancelledError();
     }
     if (failed_ != nullptr) {

@@ -1,8 +1,8 @@
 // gather: runs Coros side by side, each as a task, and gives their results in the order in which they were written.
 //
-// `co_await gather(std::move(first), std::move(second))` gives a tuple (void becomes std::monostate), a vector of Coros a
-// vector of results (void: nothing). The first error is thrown as soon as it happens; the other children run on, as in
-// asyncio. Cancelling the task that waits cancels all children; then it waits until they have ended.
+// `co_await gather(std::move(first), std::move(second))` gives a tuple (void becomes std::monostate), a vector of Coros
+// a vector of results (void: nothing). The first error is thrown as soon as it happens; the other children run on, as
+// in asyncio. Cancelling the task that waits cancels all children; then it waits until they have ended.
 #pragma once
 
 #include <stepwise/runtime/event_loop.hpp>
@@ -34,6 +34,8 @@ protected:
     GatherWait() noexcept : Suspension(&GatherWait::cancel_children) {}
     ~GatherWait() = default;
 
+    // True: start nothing, the await throws.
+    bool cancelled_before(const TaskBase& task) noexcept { return interrupted_ = task.cancel_pending(); }
     // Returns whether to suspend. The children must stay where they are.
     bool wait_for(TaskBase& task, std::span<GatherChild> children);
     // Throws what the await is to throw, if anything.
@@ -62,6 +64,7 @@ public:
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> frame) {
         TaskBase& task = *frame.promise().task;
+        if (cancelled_before(task)) return false;
         auto& loop = static_cast<EventLoop&>(task.task_scheduler());
         start(loop, std::index_sequence_for<Ts...>());
         return wait_for(task, children_);
@@ -74,7 +77,10 @@ public:
 private:
     template <std::size_t... Index>
     void start(EventLoop& loop, std::index_sequence<Index...>) {
-        tasks_.emplace(loop.create_task(std::move(std::get<Index>(bodies_)))...);
+        (std::get<Index>(bodies_).check_unstarted(), ...);
+        // In braces the children are made from left to right, between parentheses in any order.
+        using Tasks = std::tuple<Task<Ts>...>;
+        tasks_.emplace(Tasks{loop.create_task(std::move(std::get<Index>(bodies_)))...});
         ((children_[Index].future = &std::get<Index>(*tasks_).shared_state()), ...);
     }
     template <std::size_t... Index>
@@ -82,9 +88,14 @@ private:
         return {std::move(std::get<Index>(*tasks_).shared_state().value())...};
     }
 
+    template <class>
+    static GatherChild child_for() noexcept {
+        return GatherChild(&GatherWait::child_done);
+    }
+
     std::tuple<Coro<Ts>...> bodies_;
     std::optional<std::tuple<Task<Ts>...>> tasks_;
-    std::array<GatherChild, sizeof...(Ts)> children_{((void)sizeof(Ts), GatherChild(&GatherWait::child_done))...};
+    std::array<GatherChild, sizeof...(Ts)> children_{child_for<Ts>()...};
 };
 
 template <class T>
@@ -96,6 +107,7 @@ public:
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> frame) {
         TaskBase& task = *frame.promise().task;
+        if (cancelled_before(task)) return false;
         start(static_cast<EventLoop&>(task.task_scheduler()));
         return wait_for(task, std::span(children_.get(), tasks_.size()));
     }
@@ -111,6 +123,7 @@ public:
 
 private:
     void start(EventLoop& loop) {
+        for (const Coro<T>& body : bodies_) body.check_unstarted();
         tasks_.reserve(bodies_.size());
         for (Coro<T>& body : bodies_) tasks_.push_back(loop.create_task(std::move(body)));
         bodies_.clear();

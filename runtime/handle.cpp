@@ -1,6 +1,5 @@
 #include <stepwise/runtime/handle.hpp>
 
-
 namespace stepwise {
 
 namespace detail {
@@ -27,12 +26,26 @@ void CallNodes::grow() {
     }
 }
 
+bool CallNodes::drop() noexcept {
+    bool dropped = false;
+    // New slabs stand in front: this one's chain stays as it is.
+    for (Slab* slab = slabs_; slab != nullptr; slab = slab->next) {
+        for (auto& place : slab->nodes) {
+            auto* node = std::launder(reinterpret_cast<CallNode*>(place));
+            if (!node->held) continue;
+            node->drop();
+            dropped = true;
+        }
+    }
+    return dropped;
+}
+
 CallNodes::~CallNodes() {
+    drop();
     while (Slab* slab = slabs_) {
         slabs_ = slab->next;
         for (auto& place : slab->nodes) {
             auto* node = std::launder(reinterpret_cast<CallNode*>(place));
-            if (node->held) node->destroy(*node);
             node->~CallNode();
         }
         delete slab;
@@ -44,10 +57,9 @@ CallNodes::~CallNodes() {
 bool Handle::cancel() noexcept {
     if (!pending()) return false;
     detail::CallNode& node = *node_;
-    node.destroy(node);
-    node.held = false;
     if (node.armed()) {
         timers_->remove(node);
+        node.drop();
         node.nodes.give_back(node);
     } else {
         // It stands in the ready queue: leave it there, empty.
@@ -55,6 +67,7 @@ bool Handle::cancel() noexcept {
             auto& queued = static_cast<detail::CallNode&>(ready);
             queued.nodes.give_back(queued);
         };
+        node.drop();
     }
     return true;
 }

@@ -1,8 +1,8 @@
 // A call that the loop will make: what call_soon, call_later and call_at return, to be able to cancel it.
 //
 // The node behind it belongs to the loop, which reuses it when the call was made or cancelled: the handle carries the
-// generation that it means, so that a late cancel() does nothing. A handle may be copied and dropped freely and must not
-// be used after the loop has ended. One thread.
+// generation that it means, so that a late cancel() does nothing. A handle may be copied and dropped freely and must
+// not be used after the loop has ended. One thread.
 #pragma once
 
 #include <stepwise/runtime/ready_queue.hpp>
@@ -31,8 +31,17 @@ struct CallNode : ReadyNode, Timer {
 
     explicit CallNode(CallNodes& owner) noexcept : ReadyNode(nullptr), Timer(nullptr), nodes(owner) {}
 
+    // Whether a node can hold it, and move it out to call it, without failing.
     template <class Function>
-    void hold(Function function);
+    static constexpr bool fits =
+        sizeof(Function) <= inline_bytes &&
+        alignof(Function) <= alignof(std::max_align_t) && std::is_nothrow_move_constructible_v<Function>;
+
+    // Ends the function without calling it. What it holds may call back: the node is empty by then.
+    void drop() noexcept {
+        held = false;
+        destroy(*this);
+    }
 
     CallNodes& nodes;
     std::uint32_t generation = 0;
@@ -41,7 +50,8 @@ struct CallNode : ReadyNode, Timer {
     alignas(std::max_align_t) std::byte storage[inline_bytes];
 };
 
-// The loop's call nodes: made as needed, reused, freed with the loop. At the high-water mark of calls that were pending.
+// The loop's call nodes: made as needed, reused, freed with the loop. At the high-water mark of calls that were
+// pending.
 class CallNodes {
 public:
     explicit CallNodes(Scheduler& scheduler) noexcept : scheduler_(scheduler) {}
@@ -49,12 +59,12 @@ public:
     CallNodes& operator=(const CallNodes&) = delete;
     ~CallNodes();
 
-    CallNode& take() {
-        if (free_ == nullptr) grow();
-        CallNode& node = *static_cast<CallNode*>(free_);
-        free_ = std::exchange(node.next, nullptr);
-        return node;
-    }
+    // A node that will call `function`.
+    template <class Function>
+    CallNode& hold(Function function);
+    // Ends every function that is held, as drop does. False if there was none.
+    bool drop() noexcept;
+
     void give_back(CallNode& node) noexcept {
         ++node.generation;
         node.held = false;
@@ -65,6 +75,12 @@ public:
 
 private:
     struct Slab;
+    CallNode& take() {
+        if (free_ == nullptr) grow();
+        CallNode& node = *static_cast<CallNode*>(free_);
+        free_ = std::exchange(node.next, nullptr);
+        return node;
+    }
     void grow();
 
     Scheduler& scheduler_;
@@ -73,14 +89,17 @@ private:
 };
 
 template <class Function>
-void CallNode::hold(Function function) {
-    if constexpr (sizeof(Function) > inline_bytes || !std::is_nothrow_move_constructible_v<Function>) {
-        hold([boxed = std::make_unique<Function>(std::move(function))] { (*boxed)(); });
+CallNode& CallNodes::hold(Function function) {
+    if constexpr (!CallNode::fits<Function>) {
+        return hold([boxed = std::make_unique<Function>(std::move(function))] { (*boxed)(); });
     } else {
-        ::new (static_cast<void*>(storage)) Function(std::move(function));
-        held = true;
-        destroy = [](CallNode& node) noexcept { std::launder(reinterpret_cast<Function*>(node.storage))->~Function(); };
-        run = [](ReadyNode& ready) {
+        CallNode& taken = take();
+        ::new (static_cast<void*>(taken.storage)) Function(std::move(function));
+        taken.held = true;
+        taken.destroy = [](CallNode& node) noexcept {
+            std::launder(reinterpret_cast<Function*>(node.storage))->~Function();
+        };
+        taken.run = [](ReadyNode& ready) {
             auto& node = static_cast<CallNode&>(ready);
             auto& held_function = *std::launder(reinterpret_cast<Function*>(node.storage));
             Function called = std::move(held_function);
@@ -88,6 +107,7 @@ void CallNode::hold(Function function) {
             node.nodes.give_back(node);
             if (!node.nodes.scheduler().discarding()) called();
         };
+        return taken;
     }
 }
 

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 namespace stepwise {
 
@@ -19,7 +20,8 @@ class [[nodiscard]] IoAwaiter : public Suspension, public Operation {
 public:
     IoAwaiter() noexcept : Suspension(&IoAwaiter::cancel_io), Operation(&IoAwaiter::completed) {}
     ~IoAwaiter() {
-        if (pending()) [[unlikely]] abandon();
+        if (pending()) [[unlikely]]
+            abandon();
     }
 
     bool await_ready() const noexcept { return false; }
@@ -32,13 +34,15 @@ public:
 protected:
     // The result, not negative; or throws.
     int take() const {
-        if (result < 0) [[unlikely]] throw_failure();
+        if (result < 0) [[unlikely]]
+            throw_failure();
         return result;
     }
+    // Only while pending.
+    void abandon() noexcept;
 
 private:
     bool start(TaskBase& task);
-    void abandon() noexcept;
     [[noreturn]] void throw_failure() const;
     static void cancel_io(Suspension& suspension) noexcept;
     static void completed(Operation& operation) noexcept { static_cast<IoAwaiter&>(operation).task_->wakeup(); }
@@ -61,8 +65,23 @@ public:
 
 class [[nodiscard]] Accept : public IoAwaiter {
 public:
-    explicit Accept(int socket) noexcept { prepare_accept(socket); }
-    UniqueFd await_resume() const { return UniqueFd(take()); }
+    explicit Accept(int socket) noexcept {
+        prepare_accept(socket);
+        result = nothing;
+    }
+    ~Accept() {
+        if (pending()) [[unlikely]]
+            abandon();
+        // Accepted, but the frame ended before it could take it.
+        UniqueFd untaken(result);
+    }
+    UniqueFd await_resume() {
+        static_cast<void>(take());
+        return UniqueFd(std::exchange(result, nothing));
+    }
+
+private:
+    static constexpr int nothing = -1;
 };
 
 class [[nodiscard]] Connect : public IoAwaiter {
@@ -80,7 +99,9 @@ public:
 };
 
 // A new connection of a listening socket: non-blocking, close-on-exec. accept4(2).
-inline Accept accept(int socket) noexcept { return Accept(socket); }
+inline Accept accept(int socket) noexcept {
+    return Accept(socket);
+}
 
 // `address` must live until the await ends. After a cancelled connect the socket can only be closed. connect(2).
 inline Connect connect(int socket, const sockaddr* address, socklen_t length) noexcept {
@@ -102,13 +123,14 @@ inline Transfer send(int socket, std::span<const char> from) noexcept {
 inline Transfer read(int file, std::span<char> to, std::int64_t offset = Operation::current_offset) noexcept {
     return Transfer([=](Operation& operation) { operation.prepare_read(file, to.data(), to.size(), offset); });
 }
-inline Transfer write(int file, std::span<const char> from,
-                      std::int64_t offset = Operation::current_offset) noexcept {
+inline Transfer write(int file, std::span<const char> from, std::int64_t offset = Operation::current_offset) noexcept {
     return Transfer([=](Operation& operation) { operation.prepare_write(file, from.data(), from.size(), offset); });
 }
 
 // Which of `mask` (POLLIN, POLLOUT, POLLRDHUP, POLLPRI) is ready, with POLLERR and POLLHUP. poll(2).
-inline Poll poll(int file, std::uint32_t mask) noexcept { return Poll(file, mask); }
+inline Poll poll(int file, std::uint32_t mask) noexcept {
+    return Poll(file, mask);
+}
 
 }  // namespace io
 

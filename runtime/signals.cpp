@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <thread>
 
 namespace stepwise {
 
@@ -13,6 +14,7 @@ namespace {
 // Per process, as signals are. Lock-free, since the kernel's handler reads them.
 struct Slot {
     std::atomic<EventLoop*> loop = nullptr;
+    std::atomic<int> handlers_running = 0;  // on any thread of the process
     std::atomic<bool> arrived = false;
 };
 Slot slots[NSIG];
@@ -20,15 +22,19 @@ Slot slots[NSIG];
 void on_signal(int signal_number) {
     int saved_errno = errno;
     Slot& slot = slots[signal_number];
+    slot.handlers_running.fetch_add(1);
     slot.arrived.store(true);
     if (EventLoop* loop = slot.loop.load()) loop->signal_arrived();
+    slot.handlers_running.fetch_sub(1);
     errno = saved_errno;
 }
 
 }  // namespace
 
-SignalHandlers::~SignalHandlers() {
+bool SignalHandlers::clear() noexcept {
+    if (registrations_.empty()) return false;
     while (!registrations_.empty()) remove(registrations_.begin()->first);
+    return true;
 }
 
 void SignalHandlers::add(int signal_number, std::function<void()> callback) {
@@ -50,28 +56,42 @@ void SignalHandlers::add(int signal_number, std::function<void()> callback) {
     action.sa_handler = &on_signal;
     action.sa_flags = SA_RESTART;
     sigemptyset(&action.sa_mask);
-    struct sigaction before {};
-    if (sigaction(signal_number, &action, &before) != 0) {
+    Registration& registration = registrations_[signal_number];
+    if (sigaction(signal_number, &action, &registration.before) != 0) {
         int error = errno;
+        registrations_.erase(signal_number);
         slot.loop.store(nullptr);
         throw_system_error(error, fmt::format("sigaction({})", signal_number));
     }
-    registrations_.emplace(signal_number, Registration{std::move(callback), before});
+    registration.callback = std::move(callback);
 }
 
 bool SignalHandlers::remove(int signal_number) noexcept {
     auto found = registrations_.find(signal_number);
     if (found == registrations_.end()) return false;
     sigaction(signal_number, &found->second.before, nullptr);
-    slots[signal_number].loop.store(nullptr);
-    registrations_.erase(found);
+    Slot& slot = slots[signal_number];
+    slot.loop.store(nullptr);
+    // The loop may end next: another thread's handler may have found it in the slot before that. It will not take long.
+    while (slot.handlers_running.load() != 0) std::this_thread::yield();
+    // What the callback holds may call back as it ends.
+    auto removed = registrations_.extract(found);
     return true;
 }
 
 void SignalHandlers::deliver() {
     for (auto& [signal_number, registration] : registrations_) {
-        if (slots[signal_number].arrived.exchange(false)) loop_.call_soon(registration.callback);
+        if (!slots[signal_number].arrived.exchange(false)) continue;
+        loop_.call_soon([this, number = signal_number] { call(number); });
     }
+}
+
+// Unless it was removed meanwhile. A copy is called, since the callback may remove or replace itself.
+void SignalHandlers::call(int signal_number) {
+    auto found = registrations_.find(signal_number);
+    if (found == registrations_.end()) return;
+    std::function<void()> callback = found->second.callback;
+    callback();
 }
 
 }  // namespace stepwise

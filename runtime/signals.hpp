@@ -18,12 +18,14 @@ public:
     explicit SignalHandlers(EventLoop& loop) noexcept : loop_(loop) {}
     SignalHandlers(const SignalHandlers&) = delete;
     SignalHandlers& operator=(const SignalHandlers&) = delete;
-    ~SignalHandlers();
+    ~SignalHandlers() { clear(); }
 
     // Replaces this loop's own. std::logic_error if another loop has it, std::system_error for a signal that cannot be
     // caught (sigaction(2)).
     void add(int signal_number, std::function<void()> callback);
     bool remove(int signal_number) noexcept;
+    // Removes all. False if there was none.
+    bool clear() noexcept;
     // Queues a call for each signal that came.
     void deliver();
 
@@ -32,6 +34,8 @@ private:
         std::function<void()> callback;
         struct sigaction before;
     };
+
+    void call(int signal_number);
 
     EventLoop& loop_;
     std::map<int, Registration> registrations_;

@@ -1,4 +1,5 @@
-// sleep: suspends the task for a time of the loop's clock. `co_await sleep(0s)` lets everything that is ready run first.
+// sleep: suspends the task for a time of the loop's clock. `co_await sleep(0s)` lets everything that is ready run
+// first.
 //
 // An awaiter, not a coroutine: it needs no frame, and its timer node lives in the sleeper's. Cancel-safe: a cancelled
 // sleep ends at once with CancelledError and leaves nothing behind.
@@ -32,7 +33,7 @@ private:
         interrupted_ = task.cancel_pending();
         if (interrupted_) return false;
         if (duration_ > Duration::zero()) {
-            loop().add_timer(*this, loop().time() + duration_);
+            loop().add_timer(*this, loop().time_after(duration_));
             task.suspend(*this);
         } else {
             task.suspend(*this);
@@ -55,6 +56,8 @@ private:
 };
 
 // Any thread's coroutine may call it inside a task; a negative duration is zero.
-inline Sleep sleep(Duration duration) noexcept { return Sleep(duration); }
+inline Sleep sleep(Duration duration) noexcept {
+    return Sleep(duration);
+}
 
 }  // namespace stepwise

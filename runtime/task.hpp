@@ -1,8 +1,8 @@
 // Task<T>: a Future<T> whose result a coroutine makes, driven by the loop one step at a time.
 //
-// The loop holds every task until it is done: a handle may be dropped, the task runs on. The root frame ends when the task
-// is done, or when the loop closes. An exception that ends a task is kept for whoever asks; if nobody can ask any more it
-// is reported. One thread.
+// The loop holds every task until it is done: a handle may be dropped, the task runs on. The root frame ends when the
+// task is done, or when the loop closes. An exception that ends a task is kept for whoever asks; if nobody can ask any
+// more it is reported. One thread.
 #pragma once
 
 #include <stepwise/runtime/future.hpp>
@@ -19,9 +19,8 @@ template <class T>
 class TaskState final : public FutureState<T>, public TaskBase {
 public:
     TaskState(Scheduler& scheduler, Coro<T> body)
-        : FutureState<T>(scheduler), TaskBase(scheduler), root_(body.release()) {
-        root_.promise().task = this;
-        start(root_);
+        : FutureState<T>(scheduler), TaskBase(scheduler), root_(std::move(body)) {
+        start(root_.start_root(*this));
         this->retain();  // the loop's own reference, until the task is done
     }
 
@@ -29,7 +28,7 @@ public:
     TaskBase* as_task() noexcept override { return this; }
 
     void destroy_pending() noexcept override {
-        destroy_root();
+        destroy_frames();
         finish_as(FutureBase::State::cancelled);
     }
 
@@ -41,7 +40,7 @@ private:
         std::exception_ptr error = std::move(promise.error);
         auto state = promise.cancelled ? FutureBase::State::cancelled : FutureBase::State::result;
         if (!promise.cancelled && !error) take_value(promise, error);
-        destroy_root();
+        destroy_frames();
         if (error) {
             leave_queues();
             this->finish_with_exception(std::move(error));
@@ -68,11 +67,8 @@ private:
         this->finish(state);
         this->release();
     }
-    void destroy_root() noexcept {
-        if (auto root = std::exchange(root_, nullptr)) root.destroy();
-    }
 
-    typename Coro<T>::Handle root_;
+    Coro<T> root_;
 };
 
 }  // namespace detail

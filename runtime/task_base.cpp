@@ -5,8 +5,8 @@
 
 namespace stepwise {
 
-void TaskBase::start(std::coroutine_handle<> root) noexcept {
-    leaf_ = root;
+void TaskBase::start(CallFrame& root) noexcept {
+    leaf_ = &root;
     id_ = ++scheduler_->tasks_made_;
     next_task_ = scheduler_->tasks_;
     if (next_task_ != nullptr) next_task_->previous_task_ = this;
@@ -14,16 +14,29 @@ void TaskBase::start(std::coroutine_handle<> root) noexcept {
     scheduler_->push_ready(*this);
 }
 
-TaskBase::~TaskBase() { assert(waiting_for_ == nullptr); }
+TaskBase::~TaskBase() {
+    assert(waiting_for_ == nullptr);
+}
+
+void TaskBase::destroy_frames() noexcept {
+    // First: what ends in a frame may ask this task to cancel, and the awaiter is gone by then.
+    root_done_ = true;
+    waiting_for_ = nullptr;
+    while (CallFrame* frame = leaf_) {
+        leaf_ = frame->parent;
+        std::exchange(frame->owner->frame, nullptr).destroy();
+    }
+}
 
 void TaskBase::leave_queues() noexcept {
-    waiting_for_ = nullptr;
     (previous_task_ == nullptr ? scheduler_->tasks_ : previous_task_->next_task_) = next_task_;
     if (next_task_ != nullptr) next_task_->previous_task_ = previous_task_;
     next_task_ = previous_task_ = nullptr;
 }
 
-std::string TaskBase::name() const { return name_ ? *name_ : "Task-" + std::to_string(id_); }
+std::string TaskBase::name() const {
+    return name_ ? *name_ : "Task-" + std::to_string(id_);
+}
 
 bool TaskBase::request_cancel() {
     scheduler_->check_thread("Task::cancel");
@@ -50,7 +63,9 @@ void TaskBase::wakeup() noexcept {
     scheduler_->push_ready(*this);
 }
 
-void TaskBase::run_step(ReadyNode& node) noexcept { static_cast<TaskBase&>(node).step(); }
+void TaskBase::run_step(ReadyNode& node) noexcept {
+    static_cast<TaskBase&>(node).step();
+}
 
 void TaskBase::step() noexcept {
     if (scheduler_->discarding_) return;  // the loop destroys its tasks itself
@@ -63,10 +78,15 @@ void TaskBase::step() noexcept {
     next_frame_ = leaf_;
     do {
         leaf_ = std::exchange(next_frame_, nullptr);
-        leaf_.resume();
-    } while (next_frame_);
+        leaf_->owner->frame.resume();
+    } while (next_frame_ != nullptr && --budget_ > 0);
     scheduler_->current_task_ = outer;
-    if (root_done_) finish_root();
+    if (next_frame_ != nullptr) {
+        leaf_ = std::exchange(next_frame_, nullptr);
+        scheduler_->push_ready(*this);
+    } else if (root_done_) {
+        finish_root();
+    }
 }
 
 }  // namespace stepwise

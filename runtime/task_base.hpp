@@ -1,8 +1,8 @@
 // The moving part of a Task: a trampoline that resumes one frame after the other, and a wakeup that queues it.
 //
-// `leaf_` is the innermost frame. Awaiting a child Coro makes the child the next frame and returns here; its end makes the
-// parent the next frame (law 1): the machine stack never grows with the depth of awaits, in any build. When no frame is
-// next, the task has suspended, and what it waits for calls wakeup(), which only queues the step (law 2).
+// `leaf_` is the innermost frame. Awaiting a child Coro makes the child the next frame and returns here; its end makes
+// the parent the next frame (law 1): the machine stack never grows with the depth of awaits, in any build. When no
+// frame is next, the task has suspended, and what it waits for calls wakeup(), which only queues the step (law 2).
 //
 // Cancellation is a level, not an edge: while cancelling() is not zero every await throws CancelledError (law 7).
 #pragma once
@@ -28,16 +28,30 @@ struct Suspension {
     Cancel cancel;
 };
 
+// What ends a frame with itself: a Coro. It stays where it is from the start of its frame to that frame's end.
+struct FrameOwner {
+    std::coroutine_handle<> frame;
+};
+
+// One frame in a task's chain of calls, from the innermost to the root. The promise of every Coro is one.
+struct CallFrame {
+    CallFrame* parent = nullptr;  // who awaits this frame; none for a task's root
+    TaskBase* task = nullptr;     // the three are set when the frame starts
+    FrameOwner* owner = nullptr;
+};
+
 class TaskBase : public ReadyNode {
 public:
-    // Awaits that finish at once, in one step, before the task lets others run (law 8).
+    // Frames that a step resumes, and awaits that finish at once, before the task lets others run (law 8). The await of
+    // a Coro counts twice: its begin, and its end.
     static constexpr int awaits_per_step_max = 1000;
 
     std::string name() const;  // "Task-7" unless set
     void set_name(std::string name) { name_ = std::make_unique<std::string>(std::move(name)); }
     std::uint64_t id() const noexcept { return id_; }
 
-    // Asks the task to stop: CancelledError is thrown at the await where it is, or at its next one. False if it is done.
+    // Asks the task to stop: CancelledError is thrown at the await where it is, or at its next one. False if it is
+    // done.
     bool request_cancel();
     // Takes one request back. Returns how many are left.
     int uncancel() noexcept;
@@ -52,7 +66,7 @@ public:
     // task is queued again then.
     bool finished_at_once() noexcept;
     // The next frame to resume: a child that is called, or the parent that a frame returns to.
-    void continue_with(std::coroutine_handle<> frame) noexcept { next_frame_ = frame; }
+    void continue_with(CallFrame& frame) noexcept { next_frame_ = &frame; }
     // The root frame has reached its end.
     void root_returned() noexcept { root_done_ = true; }
 
@@ -70,21 +84,24 @@ protected:
     virtual ~TaskBase();
 
     // Counts among the loop's tasks from here on, and is queued for its first step.
-    void start(std::coroutine_handle<> root) noexcept;
+    void start(CallFrame& root) noexcept;
 
     // The result is taken from the root frame, the frame ends, the future is done.
     virtual void finish_root() noexcept = 0;
     // As finish_root, for a task that was cancelled before its first step.
     virtual void finish_unstarted() noexcept = 0;
 
+    // From the innermost outwards: however many there are, the machine stack does not grow, and what a frame has
+    // borrowed from its caller is still there.
+    void destroy_frames() noexcept;
     void leave_queues() noexcept;
 
 private:
     static void run_step(ReadyNode& node) noexcept;
     void step() noexcept;
 
-    std::coroutine_handle<> leaf_;
-    std::coroutine_handle<> next_frame_;
+    CallFrame* leaf_ = nullptr;
+    CallFrame* next_frame_ = nullptr;
     Suspension* waiting_for_ = nullptr;
     Scheduler* scheduler_;
     TaskBase* next_task_ = nullptr;

@@ -33,20 +33,21 @@ void ThreadPool::submit(Job& job) {
 
 void ThreadPool::start_thread() {
     // The pool's threads take no signals: those are for the threads that the program made itself.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    struct BlockedSignals {
+        BlockedSignals() noexcept {
+            sigset_t all;
+            sigfillset(&all);
+            pthread_sigmask(SIG_SETMASK, &all, &before);
+        }
+        ~BlockedSignals() { pthread_sigmask(SIG_SETMASK, &before, nullptr); }
+        sigset_t before;
+    } blocked_signals;
     try {
         threads_.reserve(threads_.size() + 1);
         threads_.emplace_back([this] { work(); });
     } catch (const std::system_error&) {
-        if (threads_.empty()) {
-            pthread_sigmask(SIG_SETMASK, &before, nullptr);
-            throw;
-        }
+        if (threads_.empty()) throw;
     }
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void ThreadPool::work() noexcept {

@@ -1,8 +1,9 @@
 // timeout: runs a Coro, and cancels it when the time is up: `co_await timeout(2s, fetch())`.
 //
-// The body runs as a child frame of the same task, so nothing is spawned. When the time is up the task is asked to cancel;
-// if the body ends with that CancelledError it becomes TimeoutError here, and if it still returns a result, that is the
-// result. A cancellation from outside passes through unchanged. Nested timeouts each take back only their own request.
+// The body runs as a child frame of the same task, so nothing is spawned. When the time is up the task is asked to
+// cancel; if the body ends with that CancelledError it becomes TimeoutError here, and if it still returns a result,
+// that is the result. A cancellation from outside passes through unchanged. Nested timeouts each take back only their
+// own request.
 #pragma once
 
 #include <stepwise/runtime/event_loop.hpp>
@@ -24,8 +25,8 @@ public:
     void await_suspend(std::coroutine_handle<Promise> frame) {
         body_.check_unstarted();
         task_ = frame.promise().task;
-        loop().add_timer(*this, loop().time() + limit_);
-        body_.start_in(*task_, frame);
+        loop().add_timer(*this, loop().time_after(limit_));
+        body_.start_in(*task_, frame.promise());
     }
     T await_resume() {
         disarm();

@@ -36,6 +36,10 @@ public:
     std::size_t size() const noexcept { return heap_.size(); }
     TimePoint next_due() const noexcept { return heap_.front().due; }
 
+    // The next add will not throw.
+    void make_room() {
+        if (heap_.size() == heap_.capacity()) heap_.reserve(2 * heap_.size() + 16);
+    }
     // `timer` must not be armed. Throws std::bad_alloc, and is unchanged then.
     void add(Timer& timer, TimePoint due);
     // Does nothing to a timer that is not armed.

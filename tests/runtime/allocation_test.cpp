@@ -1,0 +1,101 @@
+// Law 4, by counting: this program's own operator new. A sanitizer brings its own, and turns the frame pool off.
+#include <stepwise/tests/runtime/support.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <new>
+
+#if STEPWISE_FRAME_POOL && !defined(__SANITIZE_THREAD__)
+#define COUNTS_ALLOCATIONS 1
+#else
+#define COUNTS_ALLOCATIONS 0
+#endif
+
+#if COUNTS_ALLOCATIONS
+
+namespace {
+
+long allocations = 0;
+
+}  // namespace
+
+void* operator new(std::size_t bytes) {
+    ++allocations;
+    if (void* memory = std::malloc(bytes)) return memory;
+    throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept {
+    std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+    std::free(memory);
+}
+
+namespace {
+
+using namespace runtime_test;
+
+// How many allocations the second of two equal runs makes.
+template <class Body>
+long allocations_once_warm(Body body) {
+    World world;
+    Task<long> task = world.loop.create_task(body());
+    while (!task.done()) world.loop.run_once();
+    return task.result();
+}
+
+template <class Step>
+Coro<long> count_steps(Step step) {
+    long before = 0;
+    for (int round = 0; round < 2000; ++round) {
+        if (round == 1000) before = allocations;
+        co_await step();
+    }
+    co_return allocations - before;
+}
+
+Coro<> awaits_a_coro() {
+    co_await at_once(1);
+}
+Coro<> sleeps() {
+    co_await sleep(1ms);
+}
+Coro<> yields() {
+    co_await sleep(0s);
+}
+Coro<> sets_a_future() {
+    Future<int> future = EventLoop::current().create_future<int>();
+    EventLoop::current().call_soon([future]() mutable { future.set_result(1); });
+    co_await future;
+}
+Coro<> joins_a_task() {
+    Task<int> task = EventLoop::current().create_task(at_once(1));
+    co_await task;
+}
+Coro<> adds_a_callback() {
+    Future<> future = EventLoop::current().create_future();
+    future.add_done_callback([](Future<>) {});
+    future.set_result();
+    co_await sleep(0s);
+}
+Coro<> calls_soon() {
+    EventLoop::current().call_soon([] {});
+    EventLoop::current().call_later(1ms, [] {});
+    co_await sleep(2ms);
+}
+
+}  // namespace
+
+TEST_CASE("law 4: once warm, awaits, sleeps, futures, tasks, callbacks and calls allocate nothing") {
+    for (auto step : {awaits_a_coro, sleeps, yields, sets_a_future, joins_a_task, adds_a_callback, calls_soon}) {
+        CHECK(allocations_once_warm([step] { return count_steps(step); }) == 0);
+    }
+}
+
+#else
+
+TEST_CASE("law 4: once warm, awaits, sleeps, futures, tasks, callbacks and calls allocate nothing") {
+    std::puts("SKIPPED law 4, no allocation once warm: a sanitizer counts memory itself, and the frame pool is off");
+}
+
+#endif

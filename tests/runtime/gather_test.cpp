@@ -1,0 +1,217 @@
+#include <stepwise/runtime/gather.hpp>
+#include <stepwise/tests/runtime/support.hpp>
+
+#include <memory>
+#include <stdexcept>
+#include <tuple>
+#include <variant>
+
+namespace {
+
+using namespace runtime_test;
+
+template <class T>
+Coro<T> after(Duration duration, Log& log, T value) {
+    log.push_back("begins");
+    co_await sleep(duration);
+    log.push_back("ends");
+    co_return value;
+}
+
+Coro<> named(Duration duration, Log& log, std::string name) {
+    log.push_back(name + " begins");
+    SaysAtEnd says(log, name + " ends");
+    co_await sleep(duration);
+    log.push_back(name + " slept");
+}
+
+Coro<> fails_after(Duration duration, std::string what) {
+    co_await sleep(duration);
+    throw std::runtime_error(what);
+}
+
+Coro<> both(Coro<> first, Coro<> second) {
+    co_await gather(std::move(first), std::move(second));
+}
+
+}  // namespace
+
+TEST_CASE("gather gives a tuple in the order in which the Coros were written; void is std::monostate") {
+    World world;
+    Log log;
+    auto body = [](Log& to) -> Coro<std::string> {
+        Coro<int> slow = after(3s, to, 1);
+        Coro<std::string> quick = after(1s, to, std::string("two"));
+        Coro<> nothing = sleep_for(2s);
+        auto [number, text, none] = co_await gather(std::move(slow), std::move(quick), std::move(nothing));
+        static_assert(std::is_same_v<decltype(none), std::monostate>);
+        co_return std::to_string(number) + text;
+    };
+    CHECK(world.run(body(log)) == "1two");
+    CHECK(world.elapsed() == 3s);
+    CHECK(log == Log{"begins", "begins", "ends", "ends"});
+}
+
+TEST_CASE("gather starts its children in the order in which they were written") {
+    World world;
+    Log log;
+    world.run(both(named(1s, log, "a"), named(1s, log, "b")));
+    CHECK(log == Log{"a begins", "b begins", "a slept", "a ends", "b slept", "b ends"});
+}
+
+TEST_CASE("gather of a vector gives a vector, of void nothing, of an empty vector an empty one at once") {
+    World world;
+    Log log;
+    struct Bodies {
+        static Coro<std::vector<int>> numbers(int count, Log& log) {
+            std::vector<Coro<int>> bodies;
+            for (int at = 0; at < count; ++at) bodies.push_back(after(std::chrono::seconds(count - at), log, at));
+            co_return co_await gather(std::move(bodies));
+        }
+        static Coro<std::vector<std::unique_ptr<int>>> pointers() {
+            std::vector<Coro<std::unique_ptr<int>>> bodies;
+            for (int at = 0; at < 3; ++at) bodies.push_back(pointer(at));
+            co_return co_await gather(std::move(bodies));
+        }
+        static Coro<std::unique_ptr<int>> pointer(int value) { co_return std::make_unique<int>(value); }
+        static Coro<> nothing(int count) {
+            std::vector<Coro<>> bodies;
+            for (int at = 0; at < count; ++at) bodies.push_back(sleep_for(1s));
+            co_await gather(std::move(bodies));
+        }
+        static Coro<std::tuple<>> none_written() { co_return co_await gather(); }
+    };
+    CHECK(world.run(Bodies::numbers(4, log)) == std::vector<int>{0, 1, 2, 3});
+    CHECK(world.elapsed() == 4s);
+    CHECK(world.run(Bodies::numbers(0, log)).empty());
+    CHECK(*world.run(Bodies::pointers())[2] == 2);
+    world.run(Bodies::nothing(0));
+    world.run(Bodies::nothing(1000));
+    CHECK(world.elapsed() == 5s);
+    CHECK(world.run(Bodies::none_written()) == std::tuple<>());
+}
+
+TEST_CASE("the first error is thrown as soon as it happens, and the other children run on") {
+    World world;
+    Log log;
+    Task<> task = world.loop.create_task(both(named(2s, log, "other"), fails_after(1s, "first error")));
+    CHECK_THROWS_WITH(world.loop.run_until_complete(task), "first error");
+    CHECK(world.elapsed() == 1s);
+    CHECK(world.loop.task_count() == 1);
+    world.run(sleep_for(2s));
+    CHECK(log == Log{"other begins", "other slept", "other ends"});
+    CHECK(world.lost.empty());
+}
+
+TEST_CASE("an error after the first one is reported, since nobody can ask for it") {
+    World world;
+    CHECK_THROWS_WITH(world.run(both(fails_after(1s, "first error"), fails_after(2s, "second error"))), "first error");
+    world.run(sleep_for(2s));
+    CHECK(world.lost == Log{"second error"});
+}
+
+TEST_CASE("two errors in one turn: the first one is thrown, the other is reported") {
+    World world;
+    CHECK_THROWS_WITH(world.run(both(fails_after(1s, "a"), fails_after(1s, "b"))), "a");
+    CHECK(world.lost == Log{"b"});
+}
+
+TEST_CASE("cancelling who waits cancels all children, and waits until they have ended") {
+    World world;
+    Log log;
+    struct Bodies {
+        // Ends a turn later than it is told to.
+        static Coro<> slow_to_end(Log& log, Task<>*& itself) {
+            try {
+                co_await sleep(1h);
+            } catch (const CancelledError&) {
+                log.push_back("told");
+            }
+            itself->uncancel();
+            co_await sleep(1s);
+            log.push_back("ended");
+        }
+        static Coro<> calls(Log& log, Task<>*& itself) {
+            Task<> task = EventLoop::current().create_task(slow_to_end(log, itself));
+            itself = &task;
+            co_await task;
+        }
+    };
+    Task<>* itself = nullptr;
+    Task<> task = world.loop.create_task(both(named(1h, log, "quick"), Bodies::calls(log, itself)));
+    world.turns(3);
+    CHECK(task.cancel());
+    CHECK_THROWS_AS(world.loop.run_until_complete(task), CancelledError);
+    CHECK(log == Log{"quick begins", "quick ends", "told", "ended"});
+    CHECK(world.elapsed() == 1s);
+    CHECK(world.loop.task_count() == 0);
+}
+
+TEST_CASE("a task with a pending cancellation that gathers starts no child") {
+    World world;
+    Log log;
+    struct Bodies {
+        static Coro<> swallows_and_gathers(Log& log) {
+            try {
+                co_await sleep(1h);
+            } catch (const CancelledError&) {
+                log.push_back("swallowed");
+            }
+            co_await both(named(1s, log, "a"), named(1s, log, "b"));
+        }
+    };
+    Task<> task = world.loop.create_task(Bodies::swallows_and_gathers(log));
+    world.turns(1);
+    task.cancel();
+    CHECK_THROWS_AS(world.loop.run_until_complete(task), CancelledError);
+    CHECK(log == Log{"swallowed"});
+    world.turns(3);
+    CHECK(world.loop.task_count() == 0);
+}
+
+TEST_CASE("a child that is cancelled by somebody else is CancelledError for who gathers") {
+    World world;
+    struct Bodies {
+        static Coro<> cancels_itself() {
+            co_await sleep(1s);
+            throw CancelledError();
+        }
+    };
+    Task<> task = world.loop.create_task(both(Bodies::cancels_itself(), sleep_for(2s)));
+    CHECK_THROWS_AS(world.loop.run_until_complete(task), CancelledError);
+    CHECK(task.cancelling() == 0);
+}
+
+TEST_CASE("gather refuses a Coro that was moved away before it starts any") {
+    World world;
+    Log log;
+    struct Bodies {
+        static Coro<> body(Log& log) {
+            Coro<> moved = named(1s, log, "moved");
+            Coro<> here = std::move(moved);
+            co_await gather(named(1s, log, "never"), std::move(moved));
+        }
+        static Coro<> of_vector(Log& log) {
+            std::vector<Coro<>> bodies;
+            bodies.push_back(named(1s, log, "never"));
+            bodies.push_back(named(1s, log, "moved"));
+            Coro<> here = std::move(bodies.back());
+            co_await gather(std::move(bodies));
+        }
+    };
+    CHECK_THROWS_AS(world.run(Bodies::body(log)), std::logic_error);
+    CHECK_THROWS_AS(world.run(Bodies::of_vector(log)), std::logic_error);
+    world.turns(2);
+    CHECK(log.empty());
+    CHECK(world.loop.task_count() == 0);
+}
+
+TEST_CASE("a loop that ends within a gather ends the children too") {
+    Log log;
+    {
+        World world;
+        static_cast<void>(world.loop.create_task(both(named(1h, log, "a"), named(1h, log, "b"))));
+        world.turns(2);
+    }
+    CHECK(log.size() == 4);
+}
