@@ -17,7 +17,10 @@ UpgradeRequest upgrade_request(const http::Request& request) {
 
 http::Response refusal(const UpgradeRejected& rejected) {
     http::Response response = http::Response::error(rejected.error.code, rejected.error.message);
-    for (const HandshakeField& field : rejected.fields) response.headers.set(field.name, field.value);
+    for (const HandshakeField& field : rejected.fields) {
+        // The writer names Upgrade in Connection itself.
+        if (field.name != "Connection") response.headers.set(field.name, field.value);
+    }
     return response;
 }
 

@@ -17,8 +17,6 @@ Coro<void> serve_until(Future<void>& signalled, Server& server, Duration deadlin
 int serve_on(EventLoop& loop, Router router, const net::ServerOptions& program, ServeOptions& options) {
     Server server(loop, std::move(router), options.server);
     net::Address address = server.listen(net::Address::tcp(program.host, program.port));
-    fmt::print("listening on http://{}\n", address.to_string());
-    std::fflush(stdout);
 
     Future<void> signalled = loop.create_future<void>();
     Task<void> serving = loop.create_task(serve_until(signalled, server, options.shutdown_deadline));
@@ -31,6 +29,9 @@ int serve_on(EventLoop& loop, Router router, const net::ServerOptions& program, 
             }
         });
     }
+    // Only now: whoever reads the line may send a signal at once.
+    fmt::print("listening on http://{}\n", address.to_string());
+    std::fflush(stdout);
     if (options.on_start) loop.call_soon([&] { options.on_start(loop); });
     try {
         loop.run_until_complete<void>(serving);
