@@ -1,8 +1,8 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/un.h>
 #include <stepwise/net/address.hpp>
 #include <stepwise/runtime/errors.hpp>
-#include <sys/un.h>
 
 #include <fmt/format.h>
 
@@ -73,7 +73,8 @@ std::string Address::host() const {
         case AF_UNIX:
             if (size_ <= offsetof(sockaddr_un, sun_path)) return "";
             return reinterpret_cast<const sockaddr_un*>(&storage_)->sun_path;
-        default: return "";
+        default:
+            return "";
     }
 }
 

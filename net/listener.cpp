@@ -6,10 +6,7 @@
 namespace stepwise::net {
 
 Listener::Listener(EventLoop& loop, UniqueFd socket, OnConnection on_connection)
-    : Timer(&Listener::try_again),
-      loop_(loop),
-      socket_(std::move(socket)),
-      on_connection_(std::move(on_connection)) {
+    : Timer(&Listener::try_again), loop_(loop), socket_(std::move(socket)), on_connection_(std::move(on_connection)) {
     loop_.reactor().start_accepting(socket_.get(), *this);
     accepting_ = true;
 }

@@ -1,9 +1,9 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <stepwise/net/socket.hpp>
 #include <stepwise/runtime/errors.hpp>
-#include <sys/ioctl.h>
 
 namespace stepwise::net {
 

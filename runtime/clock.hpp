@@ -27,7 +27,8 @@ public:
     void idle_until(TimePoint) noexcept override {}
 };
 
-// Moves when it is told to: by `advance`, and, if `jumps`, to the next timer whenever the loop would otherwise only wait.
+// Moves when it is told to: by `advance`, and, if `jumps`, to the next timer whenever the loop would otherwise only
+// wait.
 class ManualClock final : public Clock {
 public:
     explicit ManualClock(bool jumps = false) noexcept : jumps_(jumps) {}

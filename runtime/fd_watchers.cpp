@@ -80,7 +80,9 @@ private:
 
 FdWatchers::FdWatchers(EventLoop& loop) noexcept : loop_(loop) {}
 
-FdWatchers::~FdWatchers() { clear(); }
+FdWatchers::~FdWatchers() {
+    clear();
+}
 
 bool FdWatchers::clear() noexcept {
     if (readers_.empty() && writers_.empty()) return false;

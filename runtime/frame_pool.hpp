@@ -1,8 +1,8 @@
 // Memory for coroutine frames, futures, tasks and handles: a free list per thread and per size class of 64 bytes.
 //
 // After warm-up nothing here calls malloc (law 4). A block belongs to the thread that frees it; memory stays at the
-// thread's high-water mark until the thread ends. Requests over block_bytes_max, and all requests under a sanitizer that
-// watches memory, go to operator new, so that a use after free is still seen. Throws std::bad_alloc.
+// thread's high-water mark until the thread ends. Requests over block_bytes_max, and all requests under a sanitizer
+// that watches memory, go to operator new, so that a use after free is still seen. Throws std::bad_alloc.
 #pragma once
 
 #include <array>

@@ -1,7 +1,7 @@
 // What every future has, whatever its type: a state that leaves `pending` once, and those who wait for that.
 //
-// Reference-counted without atomics, for one thread (law 4). Waiters are intrusive and belong to whoever waits; they are
-// told in the order in which they came, and may do no more than enqueue: nobody is resumed by a completer (law 2).
+// Reference-counted without atomics, for one thread (law 4). Waiters are intrusive and belong to whoever waits; they
+// are told in the order in which they came, and may do no more than enqueue: nobody is resumed by a completer (law 2).
 #pragma once
 
 #include <stepwise/runtime/errors.hpp>

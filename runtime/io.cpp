@@ -4,7 +4,9 @@ namespace stepwise {
 
 namespace {
 
-EventLoop& loop_of(TaskBase& task) noexcept { return static_cast<EventLoop&>(task.task_scheduler()); }
+EventLoop& loop_of(TaskBase& task) noexcept {
+    return static_cast<EventLoop&>(task.task_scheduler());
+}
 
 }  // namespace
 
@@ -26,7 +28,9 @@ void IoAwaiter::cancel_io(Suspension& suspension) noexcept {
     loop_of(*self.task_).reactor().cancel(self);
 }
 
-void IoAwaiter::abandon() noexcept { loop_of(*task_).reactor().abandon(*this); }
+void IoAwaiter::abandon() noexcept {
+    loop_of(*task_).reactor().abandon(*this);
+}
 
 void IoAwaiter::throw_failure() const {
     if (result == -ECANCELED && interrupted_) throw CancelledError();

@@ -1,7 +1,7 @@
 // What other threads hand to the loop: a lock-free stack that the loop takes whole and turns over into a queue.
 //
-// Any thread pushes; one takes. A push never waits and never allocates: the node is the caller's until it is pushed, the
-// loop's afterwards. The order of one thread's pushes is kept.
+// Any thread pushes; one takes. A push never waits and never allocates: the node is the caller's until it is pushed,
+// the loop's afterwards. The order of one thread's pushes is kept.
 #pragma once
 
 #include <stepwise/runtime/frame_pool.hpp>

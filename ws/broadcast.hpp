@@ -1,7 +1,9 @@
-// Broadcast: a group of connections that all get the same messages. Each message is encoded once, and its bytes are shared.
+// Broadcast: a group of connections that all get the same messages. Each message is encoded once, and its bytes are
+// shared.
 //
-// A connection is a member from add() to remove(), which its on_close must call; a member twice is a mistake that asserts.
-// Nobody waits for anybody: a member that reads too slowly ends by its own queued_bytes_max. The loop's thread.
+// A connection is a member from add() to remove(), which its on_close must call; a member twice is a mistake that
+// asserts. Nobody waits for anybody: a member that reads too slowly ends by its own queued_bytes_max. The loop's
+// thread.
 #pragma once
 
 #include <stepwise/ws/connection.hpp>

@@ -5,14 +5,17 @@
 namespace stepwise::ws {
 
 ConnectionClosed::ConnectionClosed(CloseCode close_code, std::string close_reason)
-    : std::runtime_error(fmt::format("the WebSocket connection is closed: {} {}{}{}",
-                                     static_cast<unsigned>(close_code), name(close_code),
-                                     close_reason.empty() ? "" : ": ", close_reason)),
+    : std::runtime_error(fmt::format("the WebSocket connection is closed: {} {}{}{}", static_cast<unsigned>(close_code),
+                                     name(close_code), close_reason.empty() ? "" : ": ", close_reason)),
       code(close_code),
       reason(std::move(close_reason)) {}
 
-void Face::done(Connection& connection) noexcept { connection.face_done(); }
-void Face::release_request(Connection& connection) noexcept { connection.release_request(); }
+void Face::done(Connection& connection) noexcept {
+    connection.face_done();
+}
+void Face::release_request(Connection& connection) noexcept {
+    connection.release_request();
+}
 bool Face::is_closed(const Connection& connection) noexcept {
     return connection.state_ == Connection::State::closed;
 }
@@ -120,7 +123,9 @@ void Connection::handle(const Protocol::Close& close) {
     shut(close.code, close.reason);
 }
 
-void Connection::received_end() { connection_lost(0); }
+void Connection::received_end() {
+    connection_lost(0);
+}
 
 void Connection::connection_lost(int) {
     shut(CloseCode::abnormal_closure, {});
@@ -185,8 +190,12 @@ void Connection::too_slow() {
     end_if_over();
 }
 
-Connection::Send Connection::send(std::string_view text) { return Send(*this, write_message(text, false)); }
-Connection::Send Connection::send_binary(std::string_view bytes) { return Send(*this, write_message(bytes, true)); }
+Connection::Send Connection::send(std::string_view text) {
+    return Send(*this, write_message(text, false));
+}
+Connection::Send Connection::send_binary(std::string_view bytes) {
+    return Send(*this, write_message(bytes, true));
+}
 
 void Connection::drained() {
     if (sender_ != nullptr) std::exchange(sender_, nullptr)->wake();
@@ -252,14 +261,14 @@ void Connection::end_if_over() noexcept {
     if (!in_events_ && face_done_ && state_ == State::closed) delete this;
 }
 
-// A peer is dead when, for interval and timeout together, no byte came and the kernel's send queue did not shrink. Bytes
-// of any kind count, so that a ping which waits behind data condemns nobody who still reads.
+// A peer is dead when, for interval and timeout together, no byte came and the kernel's send queue did not shrink.
+// Bytes of any kind count, so that a ping which waits behind data condemns nobody who still reads.
 void Connection::sweep(int tick) {
     if (state_ != State::open || options_.ping_interval_seconds == 0) return;
     int silent = tick - last_activity_tick_;
     if (silent < options_.ping_interval_seconds) return;
-    std::size_t unsent = transport_->queued_bytes() +
-                         static_cast<std::size_t>(std::max(0, net::unacknowledged_bytes(transport_->fd())));
+    std::size_t unsent =
+        transport_->queued_bytes() + static_cast<std::size_t>(std::max(0, net::unacknowledged_bytes(transport_->fd())));
     if (unsent < std::exchange(last_unsent_bytes_, unsent)) {
         last_activity_tick_ = tick;
         return;
@@ -292,7 +301,9 @@ bool Connection::Receive::start(TaskBase& task) {
     return true;
 }
 
-void Connection::Receive::wake() noexcept { task_->wakeup(); }
+void Connection::Receive::wake() noexcept {
+    task_->wakeup();
+}
 
 void Connection::Receive::cancelled(Suspension& suspension) noexcept {
     auto& self = static_cast<Receive&>(suspension);
@@ -324,7 +335,9 @@ bool Connection::Send::start(TaskBase& task) {
     return true;
 }
 
-void Connection::Send::wake() noexcept { task_->wakeup(); }
+void Connection::Send::wake() noexcept {
+    task_->wakeup();
+}
 
 void Connection::Send::cancelled(Suspension& suspension) noexcept {
     auto& self = static_cast<Send&>(suspension);

@@ -1,4 +1,5 @@
-// A WebSocket connection of a server: frames to messages, messages to whoever serves it, keepalive, the close handshake.
+// A WebSocket connection of a server: frames to messages, messages to whoever serves it, keepalive, the close
+// handshake.
 //
 // It belongs to its server's list and to itself, and ends when the connection is closed and its face, a coroutine or a
 // handler object (see route.hpp), has returned. Messages that the face has not taken yet wait here; reading stops while
@@ -56,8 +57,9 @@ public:
     class Receive;
     Receive receive() noexcept;
 
-    // Sends, and waits while more than the high water is queued. ConnectionClosed if the connection is closed, before or
-    // meanwhile. Cancel-safe in that the message is queued once, whole, or not at all. The bytes are copied at the call.
+    // Sends, and waits while more than the high water is queued. ConnectionClosed if the connection is closed, before
+    // or meanwhile. Cancel-safe in that the message is queued once, whole, or not at all. The bytes are copied at the
+    // call.
     class Send;
     Send send(std::string_view text);
     Send send_binary(std::string_view bytes);
@@ -69,8 +71,8 @@ public:
     bool write_message(std::string_view data, bool binary = false);
     // A frame that was encoded before, shared by many connections (see Broadcast).
     bool write_frame(const net::SharedBytes& frame);
-    // Starts the close handshake; later messages from the peer are dropped. std::invalid_argument for a code that may not
-    // be sent (1005, 1006 …), or a reason over 123 bytes or not UTF-8. Does nothing once closing.
+    // Starts the close handshake; later messages from the peer are dropped. std::invalid_argument for a code that may
+    // not be sent (1005, 1006 …), or a reason over 123 bytes or not UTF-8. Does nothing once closing.
     void close(CloseCode code = CloseCode::normal_closure, std::string_view reason = {});
 
     bool is_open() const noexcept { return state_ == State::open; }
@@ -201,6 +203,8 @@ private:
     bool interrupted_ = false;
 };
 
-inline Connection::Receive Connection::receive() noexcept { return Receive(*this); }
+inline Connection::Receive Connection::receive() noexcept {
+    return Receive(*this);
+}
 
 }  // namespace stepwise::ws

@@ -1,5 +1,5 @@
-// How a WebSocketHandler is driven: plain hooks inside the handle that brought the bytes, coroutine hooks in one task per
-// connection that exists only while there is something for it to do.
+// How a WebSocketHandler is driven: plain hooks inside the handle that brought the bytes, coroutine hooks in one task
+// per connection that exists only while there is something for it to do.
 #pragma once
 
 #include <concepts>
@@ -14,11 +14,17 @@ namespace stepwise::ws {
 namespace detail {
 
 template <class Handler>
-concept TakesView = requires(Handler& handler, MessageView view) { handler.on_message(view); };
+concept TakesView = requires(Handler& handler, MessageView view) {
+    handler.on_message(view);
+};
 template <class Handler>
-concept TakesText = requires(Handler& handler, std::string_view data) { handler.on_message(data); };
+concept TakesText = requires(Handler& handler, std::string_view data) {
+    handler.on_message(data);
+};
 template <class Handler>
-concept TakesMessage = requires(Handler& handler, Message message) { handler.on_message(std::move(message)); };
+concept TakesMessage = requires(Handler& handler, Message message) {
+    handler.on_message(std::move(message));
+};
 
 // What on_message gets, and what it returns.
 template <class Handler>
@@ -42,7 +48,8 @@ constexpr void check_handler() {
                   "an on_message that may suspend takes ws::Message by value: a view is gone when it first waits");
     using Opened = decltype(std::declval<Handler&>().open());
     using Closed = decltype(std::declval<Handler&>().on_close());
-    static_assert(std::is_same_v<Opened, void> || std::is_same_v<Opened, Coro<void>>, "open returns void or Coro<void>");
+    static_assert(std::is_same_v<Opened, void> || std::is_same_v<Opened, Coro<void>>,
+                  "open returns void or Coro<void>");
     static_assert(std::is_same_v<Closed, void> || std::is_same_v<Closed, Coro<void>>,
                   "on_close returns void or Coro<void>");
 }
@@ -58,7 +65,7 @@ public:
     }
 
     bool check_origin(const UpgradeRequest& request) override {
-        if constexpr (requires(Handler& handler) { handler.check_origin(std::string_view()); }) {
+        if constexpr (requires(Handler & handler) { handler.check_origin(std::string_view()); }) {
             return handler_.check_origin(request.origin.front());
         } else {
             return Face::check_origin(request);

@@ -26,7 +26,9 @@ public:
         std::memcpy(bytes_, view.data.data(), size_);
     }
     Message(Message&& other) noexcept
-        : bytes_(std::exchange(other.bytes_, nullptr)), size_(std::exchange(other.size_, 0)), is_text_(other.is_text_) {}
+        : bytes_(std::exchange(other.bytes_, nullptr)),
+          size_(std::exchange(other.size_, 0)),
+          is_text_(other.is_text_) {}
     Message& operator=(Message&& other) noexcept {
         std::swap(bytes_, other.bytes_);
         std::swap(size_, other.size_);

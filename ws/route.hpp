@@ -24,7 +24,8 @@ namespace detail {
 template <class Handler, class... Args>
 class HandlerEndpoint final : public Endpoint {
 public:
-    HandlerEndpoint(ConnectionOptions options, Args... args) : Endpoint(std::move(options)), args_(std::move(args)...) {}
+    HandlerEndpoint(ConnectionOptions options, Args... args)
+        : Endpoint(std::move(options)), args_(std::move(args)...) {}
 
 private:
     std::unique_ptr<Face> make_face() const override {

@@ -62,7 +62,9 @@ void Connection::received_end() {
     }
 }
 
-void Connection::connection_lost(int) { delete this; }
+void Connection::connection_lost(int) {
+    delete this;
+}
 
 void Connection::drained() {
     waiting_for_drain_ = false;
@@ -87,7 +89,9 @@ void Connection::sweep(int tick) {
     }
 }
 
-void Connection::watch_idle() noexcept { watch(server().options().keep_alive_timeout_seconds); }
+void Connection::watch_idle() noexcept {
+    watch(server().options().keep_alive_timeout_seconds);
+}
 
 // ---- requests
 
@@ -165,8 +169,8 @@ bool Connection::call_plain(const PlainHandler& handler, const Request& request)
     try {
         return respond(handler(request));
     } catch (...) {
-        server().loop().call_exception_handler(
-            std::current_exception(), fmt::format("the handler of {} {}", request.method(), request.target()));
+        server().loop().call_exception_handler(std::current_exception(),
+                                               fmt::format("the handler of {} {}", request.method(), request.target()));
     }
     return respond(Response::error(500));
 }
@@ -263,8 +267,14 @@ net::Transport::Owner Upgrade::take_transport() {
     connection_.transport_->set_handler(nullptr);
     return std::move(connection_.transport_);
 }
-net::Transport& Upgrade::transport() noexcept { return *connection_.transport_; }
-std::string_view Upgrade::unconsumed() const noexcept { return connection_.parser_.unconsumed(); }
-Server& Upgrade::server() noexcept { return connection_.server(); }
+net::Transport& Upgrade::transport() noexcept {
+    return *connection_.transport_;
+}
+std::string_view Upgrade::unconsumed() const noexcept {
+    return connection_.parser_.unconsumed();
+}
+Server& Upgrade::server() noexcept {
+    return connection_.server();
+}
 
 }  // namespace stepwise::http

@@ -1,8 +1,8 @@
 // One HTTP connection of a server: bytes to requests, requests to handlers, responses back in order.
 //
-// It owns its transport and itself. One request is served at a time; those that a client sent ahead wait in the parser, and
-// reading stops meanwhile. A plain handler runs inside the handle that brought the bytes and sees them in place; for a
-// coroutine the request is copied once. The loop's thread.
+// It owns its transport and itself. One request is served at a time; those that a client sent ahead wait in the parser,
+// and reading stops meanwhile. A plain handler runs inside the handle that brought the bytes and sees them in place;
+// for a coroutine the request is copied once. The loop's thread.
 #pragma once
 
 #include <memory>

@@ -54,7 +54,8 @@ void Router::add(std::string_view method, std::string_view path, Handler handler
         if (methods == nullptr) methods = &patterns_.emplace_back(Pattern{std::move(segments), {}}).methods;
     }
     for (const auto& entry : methods->handlers) {
-        if (entry.first == method) throw std::invalid_argument(fmt::format("{} {} has a handler already", method, path));
+        if (entry.first != method) continue;
+        throw std::invalid_argument(fmt::format("{} {} has a handler already", method, path));
     }
     methods->handlers.emplace_back(method, std::move(handler));
 }

@@ -1,8 +1,8 @@
 // Which handler answers which request: by path, exact or with {names} for whole segments, then by method.
 //
 // A handler is a plain function (Response), a coroutine (Coro<Response>) or an UpgradeHandler that takes the connection
-// over. GET answers HEAD too. Exact paths win over patterns, patterns count in the order in which they were added. Filled
-// before the server starts, and only read afterwards.
+// over. GET answers HEAD too. Exact paths win over patterns, patterns count in the order in which they were added.
+// Filled before the server starts, and only read afterwards.
 #pragma once
 
 #include <functional>
@@ -26,7 +26,8 @@ class Upgrade;
 class UpgradeHandler {
 public:
     virtual ~UpgradeHandler() = default;
-    // Nothing: `upgrade` was taken. A Response: it was refused. `request` is borrowed for the call; own() it to keep it.
+    // Nothing: `upgrade` was taken. A Response: it was refused. `request` is borrowed for the call; own() it to keep
+    // it.
     virtual std::optional<Response> accept(Request& request, Upgrade& upgrade) = 0;
 };
 
@@ -45,8 +46,8 @@ public:
     Router& post(std::string_view path, Function handler) {
         return route("POST", path, std::move(handler));
     }
-    // `path`: "/", "/users/{id}/posts". Throws std::invalid_argument for one that is not a path, or a second handler for
-    // the same path and method.
+    // `path`: "/", "/users/{id}/posts". Throws std::invalid_argument for one that is not a path, or a second handler
+    // for the same path and method.
     template <class Function>
     Router& route(std::string_view method, std::string_view path, Function handler) {
         add(method, path, make_handler(std::move(handler)));

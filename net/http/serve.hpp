@@ -14,8 +14,8 @@ struct ServeOptions {
     std::function<void(EventLoop&)> on_start;
 };
 
-// Listens where `program` says, prints `listening on http://HOST:PORT`, and serves until SIGINT or SIGTERM, which end it
-// in order (a second one at once). Returns the exit code: 0; 2 with one line on stderr when it cannot listen there.
+// Listens where `program` says, prints `listening on http://HOST:PORT`, and serves until SIGINT or SIGTERM, which end
+// it in order (a second one at once). Returns the exit code: 0; 2 with one line on stderr when it cannot listen there.
 int serve(Router router, const net::ServerOptions& program, ServeOptions options = {});
 
 }  // namespace stepwise::http

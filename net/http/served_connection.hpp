@@ -1,7 +1,8 @@
-// What a server knows of any of its connections, HTTP or what it became: how to end it and when to look at its deadlines.
+// What a server knows of any of its connections, HTTP or what it became: how to end it and when to look at its
+// deadlines.
 //
-// A connection belongs to itself. It is in its server's list from its constructor until leave_server(), at the latest its
-// destructor; afterwards it may outlive the server, until whoever serves it has returned. The loop's thread.
+// A connection belongs to itself. It is in its server's list from its constructor until leave_server(), at the latest
+// its destructor; afterwards it may outlive the server, until whoever serves it has returned. The loop's thread.
 #pragma once
 
 namespace stepwise::http {

@@ -5,7 +5,9 @@
 
 namespace stepwise::http {
 
-ServedConnection::ServedConnection(Server& server) noexcept : server_(&server) { server.add(*this); }
+ServedConnection::ServedConnection(Server& server) noexcept : server_(&server) {
+    server.add(*this);
+}
 
 void ServedConnection::leave_server() noexcept {
     if (server_ != nullptr) std::exchange(server_, nullptr)->remove(*this);
@@ -22,8 +24,8 @@ Server::~Server() {
 
 net::Address Server::listen(const net::Address& address) {
     UniqueFd socket = net::listen_on(address, options_.listen);
-    listeners_.push_back(std::make_unique<net::Listener>(
-        loop_, std::move(socket), [this](UniqueFd connected) { accept(std::move(connected)); }));
+    listeners_.push_back(std::make_unique<net::Listener>(loop_, std::move(socket),
+                                                         [this](UniqueFd connected) { accept(std::move(connected)); }));
     return listeners_.back()->address();
 }
 
@@ -75,7 +77,9 @@ std::string_view Server::date() {
 
 namespace {
 
-Coro<void> wait_until_done(Future<void>& future) { co_await future; }
+Coro<void> wait_until_done(Future<void>& future) {
+    co_await future;
+}
 
 }  // namespace
 

@@ -1,7 +1,7 @@
 // An HTTP/1.1 server on one loop: listeners, the connections that they gave, and their orderly end.
 //
-// It owns its connections, whatever protocol they speak by now; a handler's frame may outlive its connection. One sweep a
-// second watches every deadline, instead of a timer each. It must end before its loop. The loop's thread.
+// It owns its connections, whatever protocol they speak by now; a handler's frame may outlive its connection. One sweep
+// a second watches every deadline, instead of a timer each. It must end before its loop. The loop's thread.
 #pragma once
 
 #include <ctime>
@@ -40,8 +40,8 @@ public:
     // Returns where it listens: with the port that the kernel chose for port 0. Throws std::system_error.
     net::Address listen(const net::Address& address);
 
-    // Stops accepting, lets what is in flight finish, tells every connection to go (WebSockets: 1001); what is still there
-    // at the deadline is aborted, its handlers cancelled. Cancel-safe: then aborts at once.
+    // Stops accepting, lets what is in flight finish, tells every connection to go (WebSockets: 1001); what is still
+    // there at the deadline is aborted, its handlers cancelled. Cancel-safe: then aborts at once.
     Coro<void> shutdown(Duration deadline);
 
     std::size_t connection_count() const noexcept { return connection_count_; }
