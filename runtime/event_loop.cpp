@@ -98,8 +98,9 @@ void EventLoop::discard_ready() noexcept {
         run_queue(before_poll_);
         run_queue(ready_);
         // The newest first: a task that waits for another was usually there before it.
-        if (tasks_ != nullptr) tasks_->destroy_pending();
-        if (bound_ != nullptr) {
+        if (tasks_ != nullptr) {
+            tasks_->destroy_pending();
+        } else if (bound_ != nullptr) {  // last: a task may still wait on a descriptor of theirs
             LoopBound& bound = *bound_;
             unbind(bound);
             bound.loop_closing();
