@@ -25,8 +25,8 @@ async function say(page, text) {
 
 // Waits for a line of the log that ends with this text, and returns the whole line.
 async function hears(page, ending) {
-  const line = await page.waitForFunction(wanted =>
-    [...document.querySelectorAll("#log li")].map(item => item.textContent).find(text => text.endsWith(wanted)), ending);
+  const line = await page.waitForFunction(wanted => [...document.querySelectorAll("#log li")]
+    .map(item => item.textContent).find(text => text.endsWith(wanted)), ending);
   return line.jsonValue();
 }
 
