@@ -1,3 +1,4 @@
+#include <sys/socket.h>
 #include <stepwise/net/stream.hpp>
 
 #include <fmt/format.h>
@@ -27,11 +28,56 @@ public:
     void drained() override { wake(); }
 
     void wake() {
-        if (waiting) std::exchange(waiting, std::nullopt)->set_result();
+        // Its task may have been cancelled, and with it the future.
+        if (waiting && !waiting->done()) waiting->set_result();
+    }
+
+    // The descriptor that a read waits on must stay open: then only its connection ends, and the read with that.
+    void abort() {
+        if (reading) {
+            abort_wanted = true;
+            ::shutdown(transport->fd(), SHUT_RDWR);
+        } else {
+            transport->abort();
+        }
+        wake();
+    }
+
+    void check_open() const {
+        if (abort_wanted) throw_system_error(ECONNABORTED, "the connection is lost");
+        if (transport->is_lost()) throw_system_error(transport->error(), "the connection is lost");
     }
 
     std::optional<Future<void>> waiting;
+    bool reading = false;
+    bool abort_wanted = false;
     Transport::Owner transport;
+};
+
+// One read of the socket, in the reader's frame.
+class Stream::Reading {
+public:
+    explicit Reading(Stream& stream) : writer_(*stream.writer_) {
+        if (writer_.reading) throw std::logic_error("Stream: another task reads this stream already");
+        // What a peer had sent can still be read when a write has failed.
+        if (writer_.transport->fd() < 0) throw_system_error(writer_.transport->error(), "the connection is lost");
+        writer_.reading = true;
+    }
+    Reading(const Reading&) = delete;
+    Reading& operator=(const Reading&) = delete;
+    ~Reading() {
+        writer_.reading = false;
+        if (writer_.abort_wanted) writer_.transport->abort();
+    }
+
+    int fd() const noexcept { return writer_.transport->fd(); }
+    std::size_t arrived(std::size_t bytes) const {
+        if (writer_.abort_wanted) writer_.check_open();
+        return bytes;
+    }
+
+private:
+    Writer& writer_;
 };
 
 Stream::Stream(EventLoop& loop, UniqueFd socket) : writer_(std::make_unique<Writer>(loop, std::move(socket))) {}
@@ -58,21 +104,19 @@ Coro<Stream> Stream::connect(Address address) {
     co_return Stream(loop, std::move(socket));
 }
 
-void Stream::check_open() const {
-    if (writer_->transport->is_lost()) throw_system_error(writer_->transport->error(), "the connection is lost");
-}
-
 Coro<std::size_t> Stream::read_some(std::span<char> buffer) {
     if (!kept_.empty()) {
         std::size_t count = kept_.copy(buffer.data(), buffer.size());
         kept_.erase(0, count);
         co_return count;
     }
-    std::size_t count = co_await io::recv(fd(), buffer);
-    co_return count;
+    Reading reading(*this);
+    std::size_t count = co_await io::recv(reading.fd(), buffer);
+    co_return reading.arrived(count);
 }
 
 Coro<bool> Stream::read_more(std::size_t bytes_wanted) {
+    Reading reading(*this);
     std::size_t before = kept_.size();
     kept_.resize(before + bytes_wanted);
     struct Trim {  // a cancelled or failed read leaves kept_ as it was
@@ -80,20 +124,31 @@ Coro<bool> Stream::read_more(std::size_t bytes_wanted) {
         std::size_t size;
         ~Trim() { kept.resize(size); }
     } trim{kept_, before};
-    trim.size += co_await io::recv(fd(), std::span(kept_).subspan(before));
-    co_return trim.size > before;
+    std::size_t count = co_await io::recv(reading.fd(), std::span(kept_).subspan(before));
+    trim.size += reading.arrived(count);
+    co_return count != 0;
 }
 
 Coro<void> Stream::read_exactly(std::span<char> buffer) {
-    while (kept_.size() < buffer.size()) {
-        bool more = co_await read_more(buffer.size() - kept_.size());
-        if (!more) {
-            throw EndOfStreamError(fmt::format("the peer ended the stream after {} of {} bytes", kept_.size(),
-                                               buffer.size()));
+    if (buffer.empty()) co_return;
+    struct Filling {  // what a read that comes to nothing had taken is kept for the next one
+        std::string& kept;
+        std::span<char> buffer;
+        std::size_t filled;
+        ~Filling() {
+            if (filled < buffer.size()) kept.insert(0, buffer.data(), filled);
         }
+    } filling{kept_, buffer, kept_.copy(buffer.data(), buffer.size())};
+    kept_.erase(0, filling.filled);
+    while (filling.filled < buffer.size()) {
+        Reading reading(*this);
+        std::size_t count = co_await io::recv(reading.fd(), buffer.subspan(filling.filled));
+        if (reading.arrived(count) == 0) {
+            throw EndOfStreamError(
+                fmt::format("the peer ended the stream after {} of {} bytes", filling.filled, buffer.size()));
+        }
+        filling.filled += count;
     }
-    kept_.copy(buffer.data(), buffer.size());
-    kept_.erase(0, buffer.size());
 }
 
 Coro<std::optional<std::string>> Stream::read_until(std::string delimiter, std::size_t bytes_max) {
@@ -118,7 +173,7 @@ Coro<std::optional<std::string>> Stream::read_until(std::string delimiter, std::
 }
 
 void Stream::write(std::string_view bytes) {
-    check_open();
+    writer_->check_open();
     if (bytes.empty()) return;
     Transport& transport = *writer_->transport;
     std::memcpy(transport.prepare(bytes.size()), bytes.data(), bytes.size());
@@ -126,10 +181,10 @@ void Stream::write(std::string_view bytes) {
 }
 
 Coro<void> Stream::drain() {
-    check_open();
-    if (!writer_->transport->is_full()) co_return;
-    if (writer_->waiting) throw std::logic_error("Stream::drain: another task drains this stream already");
     Writer& writer = *writer_;
+    writer.check_open();
+    if (!writer.transport->is_full()) co_return;
+    if (writer.waiting) throw std::logic_error("Stream::drain: another task drains this stream already");
     writer.waiting = writer.transport->loop().create_future<void>();
     struct StopWaiting {
         Writer& writer;
@@ -137,7 +192,7 @@ Coro<void> Stream::drain() {
     } stop_waiting{writer};
     Future<void> waiting = *writer.waiting;
     co_await waiting;
-    check_open();
+    writer.check_open();
 }
 
 Coro<void> Stream::write_all(std::string_view bytes) {
@@ -149,14 +204,30 @@ Coro<void> Stream::write_all(std::string_view bytes) {
     }
 }
 
-void Stream::write_end() { writer_->transport->write_end(); }
-std::size_t Stream::queued_bytes() const noexcept { return writer_->transport->queued_bytes(); }
-int Stream::fd() const noexcept { return writer_->transport->fd(); }
-Address Stream::peer_address() const { return Address::of_peer(fd()); }
-void Stream::set_nodelay(bool on) noexcept { net::set_nodelay(fd(), on); }
-void Stream::abort() noexcept { writer_->transport->abort(); }
+void Stream::write_end() {
+    writer_->transport->write_end();
+}
+std::size_t Stream::queued_bytes() const noexcept {
+    return writer_->transport->queued_bytes();
+}
+int Stream::fd() const noexcept {
+    return writer_->transport->fd();
+}
+Address Stream::peer_address() const {
+    return Address::of_peer(fd());
+}
+void Stream::set_nodelay(bool on) noexcept {
+    net::set_nodelay(fd(), on);
+}
+void Stream::abort() noexcept {
+    writer_->abort();
+}
 
 Coro<Stream> accept_from(int listening_socket) {
+    struct Forget {  // so that the caller may close it, whose number another socket then gets
+        int fd;
+        ~Forget() { EventLoop::current().reactor().forget(fd); }
+    } forget{listening_socket};
     UniqueFd socket = co_await io::accept(listening_socket);
     co_return Stream(EventLoop::current(), std::move(socket));
 }

@@ -1,9 +1,9 @@
 // Stream: one connected socket for a coroutine: read when you want bytes, write without waiting, drain when it is much.
 //
-// Reads go straight into the caller's buffer; only read_until keeps what came behind the delimiter. Writes are corked and
-// sent at the turn's end. Move-only; its end sends what was written and closes in order (see Transport). One task may
-// read and one may write or drain at a time. Every await here is cancel-safe: a cancelled read has taken no byte that it
-// did not keep for the next read; a cancelled drain has undone no write.
+// Reads go straight into the caller's buffer; only read_until keeps what came behind the delimiter. Writes are corked
+// and sent at the turn's end. Move-only; its end sends what was written and closes in order (see Transport). One task
+// may read and one may write or drain at a time. Every await here is cancel-safe: a cancelled read has taken no byte
+// that it did not keep for the next read; a cancelled drain has undone no write.
 #pragma once
 
 #include <stepwise/net/transport.hpp>
@@ -41,12 +41,12 @@ public:
     Coro<std::size_t> read_some(std::span<char> buffer);
     // Fills the buffer. EndOfStreamError if the peer ends before; what came until then stays readable.
     Coro<void> read_exactly(std::span<char> buffer);
-    // Up to and with `delimiter`. LimitError when it does not come within bytes_max; nothing for the peer's end before the
-    // first byte, EndOfStreamError for one in the middle.
+    // Up to and with `delimiter`. LimitError when it does not come within bytes_max; nothing for the peer's end before
+    // the first byte, EndOfStreamError for one in the middle.
     Coro<std::optional<std::string>> read_until(std::string delimiter, std::size_t bytes_max = line_bytes_max_default);
 
-    // Takes the bytes (they are copied), and sends them at the turn's end. Throws std::system_error if the connection is
-    // lost. Never waits: a loop that writes much calls drain.
+    // Takes the bytes (they are copied), and sends them at the turn's end. Throws std::system_error if the connection
+    // is lost. Never waits: a loop that writes much calls drain.
     void write(std::string_view bytes);
     // Waits while more than the high water is queued, until it is at the low water. std::system_error if lost.
     Coro<void> drain();
@@ -59,13 +59,13 @@ public:
     int fd() const noexcept;
     Address peer_address() const;
     void set_nodelay(bool on) noexcept;
-    // Closes now; what was not sent is gone.
+    // Closes now; what was not sent is gone. A read or drain of another task ends with ECONNABORTED, as later calls do.
     void abort() noexcept;
 
 private:
     class Writer;
+    class Reading;
 
-    void check_open() const;
     // Reads more behind what is kept. False at the peer's end.
     Coro<bool> read_more(std::size_t bytes_wanted);
 
@@ -73,7 +73,8 @@ private:
     std::string kept_;  // read from the socket, not yet by the caller
 };
 
-// The next connection of a listening socket. Cancel-safe. Throws std::system_error, EMFILE among them.
+// The next connection of a listening socket, for one task at a time. Cancel-safe. Throws std::system_error, EMFILE
+// among them.
 Coro<Stream> accept_from(int listening_socket);
 
 }  // namespace stepwise::net
