@@ -41,7 +41,7 @@ let language = wantedLanguage.toLowerCase().startsWith("zh") ? "zh" : "en";
 let wantedName = recall("localStorage", "stepwise.name");
 let ownName = "", online = [], entries = [];
 let socket = null, attempt = 0, timer = 0, retryAt = 0, wasOnline = false;
-let following = true; // the newest line is in sight and stays there
+let following = true, lastTop = 0, frame = 0; // following: the newest line is in sight and stays there
 let unconfirmed = []; // said, but not yet heard back: returned to the text box if the connection dies
 const word = (key, ...values) => values.length ? words[language][key](...values) : words[language][key];
 
@@ -75,10 +75,24 @@ function fillLine(line, entry) {
 
 function isAtBottom() { return scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 32; }
 
+function follow(on) {
+  following = on;
+  // What the browser does to keep old lines in place would look like a reader who scrolls.
+  scroll.style.overflowAnchor = on ? "none" : "auto";
+  if (on) element("newer").hidden = true;
+}
+
 function scrollToBottom() {
   scroll.scrollTop = scroll.scrollHeight;
-  following = true;
-  element("newer").hidden = true;
+  follow(true);
+}
+
+// Once for all lines that come between two pictures: measuring is what costs.
+function scrollWithNextPicture() {
+  frame ||= requestAnimationFrame(() => {
+    frame = 0;
+    if (following) scrollToBottom();
+  });
 }
 
 function addEntry(entry) {
@@ -91,7 +105,7 @@ function addEntry(entry) {
     log.firstElementChild.remove();
   }
   element("empty").hidden = true;
-  if (following) scrollToBottom();
+  if (following) scrollWithNextPicture();
   else element("newer").hidden = false;
 }
 
@@ -191,6 +205,7 @@ function receive(message) {
     wasOnline = true;
     attempt = 0;
     showState("online");
+    showDraft();
   } else {
     const mine = message.type === "say" && message.name === ownName;
     if (mine) unconfirmed.shift();
@@ -251,9 +266,11 @@ text.addEventListener("keydown", event => {
   send();
 });
 text.addEventListener("input", showDraft);
+window.addEventListener("resize", showDraft);
 scroll.addEventListener("scroll", () => {
-  following = isAtBottom();
-  if (following) element("newer").hidden = true;
+  if (isAtBottom()) follow(true);
+  else if (scroll.scrollTop < lastTop) follow(false);
+  lastTop = scroll.scrollTop;
 });
 // A growing text box, a turned phone, its keyboard: the newest line stays in sight.
 new ResizeObserver(() => { if (following) scrollToBottom(); }).observe(scroll);

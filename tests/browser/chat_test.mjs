@@ -112,6 +112,7 @@ async function checkTalking() {
     expectEqual(await ada.$$eval("#log script, #log img, #log b", nodes => nodes.length), 0, "elements made of text");
     expectEqual(await ada.evaluate(() => window.harmed), undefined, "what the message ran");
   });
+  await takePictures();
   await check("a message that is too long is kept and counted, not sent", async () => {
     await ada.fill("#text", "x".repeat(2001));
     await ada.press("#text", "Enter");
@@ -241,6 +242,7 @@ async function checkReconnecting() {
     for (const page of [ada, ming]) await page.waitForSelector('#state[data-state="online"]', { timeout: 20_000 });
     await onlineIs(ada, ["Ada L.", "小明"]);
     await onlineIs(ming, ["Ada L.", "小明"]);
+    expectEqual(await ada.textContent("#left"), "", "the hint");
     await ada.press("#text", "Enter");
     await hears(ming, "Ada L. 说：typed while the server was away");
     await say(ming, "welcome back");
@@ -263,7 +265,6 @@ try {
   await checkJoining();
   await checkTalking();
   await checkNames();
-  await takePictures();
   await checkReading();
   await checkReconnecting();
   await checkQuiet();
