@@ -93,8 +93,7 @@ void EventLoop::discard_everything() noexcept {
 
 void EventLoop::discard_ready() noexcept {
     do {
-        take_threadsafe();
-        run_queue(turn_);
+        threadsafe_.take_into(ready_);
         run_queue(before_poll_);
         run_queue(ready_);
         // The newest first: a task that waits for another was usually there before it.
@@ -120,64 +119,79 @@ EventLoop& EventLoop::current() {
     return *running_loop;
 }
 
+// While it lasts, this thread is inside the loop's turns.
+struct EventLoop::Inside {
+    explicit Inside(EventLoop& entered) noexcept : loop(entered), outer(std::exchange(running_loop, &entered)) {
+        loop.in_turn_ = true;
+    }
+    Inside(const Inside&) = delete;
+    Inside& operator=(const Inside&) = delete;
+    ~Inside() {
+        loop.in_turn_ = false;
+        running_loop = outer;
+    }
+
+    EventLoop& loop;
+    EventLoop* outer;
+};
+
 void EventLoop::run_once(bool may_block) {
     if (in_turn_) throw std::logic_error("EventLoop::run_once was called from inside a turn of the same loop");
-    if (!on_owner_thread()) {
-        if (running_) throw_wrong_thread("EventLoop::run_once");
-        owner_thread_ = &detail::thread_marker;
-    }
-    struct Turn {
-        EventLoop& loop;
-        EventLoop* outer;
-        ~Turn() {
-            loop.in_turn_ = false;
-            running_loop = outer;
-        }
-    } turn{*this, std::exchange(running_loop, this)};
-    in_turn_ = true;
-    poll(may_block);
-    if (!timers_.empty()) timers_.fire_due(clock_->now());
-    run_ready();
+    if (!on_owner_thread()) owner_thread_ = &detail::thread_marker;
+    Inside inside(*this);
+    turn(may_block);
 }
 
-void EventLoop::poll(bool may_block) {
-    if (!before_poll_.empty()) {
-        ReadyQueue writes = before_poll_.detach();
-        run_queue(writes);
+[[gnu::always_inline]] inline void EventLoop::turn(bool may_block) {
+    if (!before_poll_.empty()) flush();
+    if (may_block && !stopping_ && ready_.empty()) {
+        wait_for_something();
+    } else if (!reactor_->idle()) {
+        reactor_->wait(Duration::zero());
     }
+    if (!threadsafe_.looks_empty()) threadsafe_.take_into(ready_);
+    if (signals_arrived_.load(std::memory_order_relaxed) && signals_arrived_.exchange(false)) signals_->deliver();
+    if (!timers_.empty()) timers_.fire_due(clock_->now());
+    run_all(ready_.take_all());
+}
+
+void EventLoop::wait_for_something() {
     std::optional<Duration> timeout;
-    if (!may_block || stopping_ || !ready_.empty()) {
-        timeout = Duration::zero();
-    } else if (!timers_.empty()) {
-        timeout = clock_->wait_for(timers_.next_due());
-    }
+    if (!timers_.empty()) timeout = clock_->wait_for(timers_.next_due());
     if (timeout != Duration::zero()) {
+        // Who posts looks at sleeping_ after its push, this looks at the pushes after its store: one of the two sees.
         sleeping_.store(true, std::memory_order_seq_cst);
-        if (!threadsafe_.empty() || signals_arrived_.load(std::memory_order_seq_cst)) timeout = Duration::zero();
+        if (something_arrived()) timeout = Duration::zero();
     }
     if (timeout != Duration::zero() || !reactor_->idle()) reactor_->wait(timeout);
     sleeping_.store(false, std::memory_order_relaxed);
-    take_threadsafe();
-    if (signals_arrived_.load(std::memory_order_relaxed) && signals_arrived_.exchange(false)) signals_->deliver();
-    if (may_block && !stopping_ && ready_.empty() && !timers_.empty() && reactor_->idle() && executor_.idle()) {
-        clock_->idle_until(timers_.next_due());
-    }
+    bool in_flight = !ready_.empty() || something_arrived() || !reactor_->idle() || !executor_.idle();
+    if (!in_flight && !timers_.empty()) clock_->idle_until(timers_.next_due());
 }
 
-void EventLoop::take_threadsafe() noexcept {
-    threadsafe_.take_into(ready_);
+// From another thread, or a signal.
+bool EventLoop::something_arrived() const noexcept {
+    return !threadsafe_.empty() || signals_arrived_.load(std::memory_order_seq_cst);
 }
 
-void EventLoop::run_ready() noexcept {
-    turn_ = ready_.detach();
-    run_queue(turn_);
+void EventLoop::flush() noexcept {
+    flushing_ = before_poll_.detach();
+    run_queue(flushing_);
 }
 
 void EventLoop::run_queue(ReadyQueue& queue) noexcept {
-    for (;;) {
+    while (ReadyNode* node = queue.pop()) run_all(node);
+}
+
+// `node`, and what hangs behind it.
+[[gnu::always_inline]] inline void EventLoop::run_all(ReadyNode* node) noexcept {
+    while (node != nullptr) {
         try {
-            while (ReadyNode* node = queue.pop()) node->run(*node);
-            return;
+            do {
+                ReadyNode& now = *node;
+                node = std::exchange(now.next, nullptr);
+                now.run(now);
+            } while (node != nullptr);
         } catch (...) {
             call_exception_handler(std::current_exception(), "a callback");
         }
@@ -185,7 +199,7 @@ void EventLoop::run_queue(ReadyQueue& queue) noexcept {
 }
 
 void EventLoop::check_may_run() {
-    if (running_ || in_turn_) throw std::logic_error("this event loop is running already");
+    if (in_turn_) throw std::logic_error("this event loop is running already");
     if (running_loop != nullptr) throw std::logic_error("another event loop is running on this thread");
     owner_thread_ = &detail::thread_marker;
 }
@@ -197,8 +211,9 @@ void EventLoop::run_turns(const bool& until) {
         ~Running() { loop.running_ = loop.stopping_ = false; }
     } running{*this};
     running_ = true;
+    Inside inside(*this);
     do {
-        run_once();
+        turn(true);
     } while (!until && !stopping_);
 }
 

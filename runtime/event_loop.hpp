@@ -184,7 +184,7 @@ public:
     void remove_timer(Timer& timer) noexcept { timers_.remove(timer); }
     // `node` runs once, at the end of this turn, before the loop polls: for writes that are corked within a turn.
     void before_poll(ReadyNode& node) noexcept { before_poll_.push(node); }
-    bool cancel_before_poll(ReadyNode& node) noexcept { return before_poll_.remove(node); }
+    bool cancel_before_poll(ReadyNode& node) noexcept { return before_poll_.remove(node) || flushing_.remove(node); }
     void post_threadsafe(ReadyNode& node) noexcept;
     // Until unbind, the loop's end calls bound.loop_closing().
     void bind(LoopBound& bound) noexcept;
@@ -206,10 +206,13 @@ private:
     void check_may_run();
     void run_until_done(FutureBase& future);
     void run_turns(const bool& until);
-    void poll(bool may_block);
-    void take_threadsafe() noexcept;
-    void run_ready() noexcept;
+    struct Inside;
+    void turn(bool may_block);
+    void wait_for_something();
+    bool something_arrived() const noexcept;
+    void flush() noexcept;
     void run_queue(ReadyQueue& queue) noexcept;
+    void run_all(ReadyNode* node) noexcept;
     void discard_ready() noexcept;
     void discard_everything() noexcept;
     bool may_go_on() const noexcept;
@@ -219,8 +222,8 @@ private:
     Clock* clock_;
     TimerQueue timers_;
     detail::CallNodes calls_;
-    ReadyQueue turn_;  // what is left of the turn that runs
     ReadyQueue before_poll_;
+    ReadyQueue flushing_;  // those of before_poll_ whose time has come
     LoopBound* bound_ = nullptr;
     detail::ThreadsafeQueue threadsafe_;
     std::atomic<bool> sleeping_ = false;

@@ -5,7 +5,7 @@
 namespace stepwise {
 
 FutureBase::~FutureBase() {
-    tell_waiters(nullptr);
+    if (last_waiter_ != nullptr) tell_waiters(nullptr);
     if (state_ == State::exception && !retrieved_) {
         Scheduler::report_lost(std::move(error_), "a future ended with an exception that nobody retrieved");
     }
@@ -51,19 +51,17 @@ void FutureBase::finish_with_exception(std::exception_ptr error) noexcept {
 
 void FutureBase::finish(State state) noexcept {
     state_ = state;
-    tell_waiters(this);
+    if (last_waiter_ != nullptr) tell_waiters(this);
 }
 
 void FutureBase::tell_waiters(FutureBase* done) noexcept {
     Waiter* last = std::exchange(last_waiter_, nullptr);
-    if (last == nullptr) return;
-    Waiter* waiter = last->next;
-    for (;;) {
-        Waiter* next = waiter->next;
-        bool at_end = waiter == last;
+    Waiter* waiter = std::exchange(last->next, nullptr);
+    // As a chain that ends with `last`: to be told may be the waiter's end.
+    while (waiter != nullptr) {
+        Waiter* next = waiter == last ? nullptr : waiter->next;
         waiter->next = waiter->previous = nullptr;
         waiter->told(*waiter, done);
-        if (at_end) break;
         waiter = next;
     }
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cassert>
+#include <utility>
 
 namespace stepwise {
 
@@ -43,20 +44,17 @@ public:
         return node;
     }
 
-    // Puts the nodes of `earlier` in front of this queue's own: the rest of a turn that was broken off.
-    void prepend(ReadyQueue& earlier) noexcept {
-        if (earlier.empty()) return;
-        earlier.tail_->next = head_;
-        if (tail_ == nullptr) tail_ = earlier.tail_;
-        head_ = earlier.head_;
-        earlier.head_ = earlier.tail_ = nullptr;
-    }
-
     // Hands over everything that is queued now: one turn's work. What is pushed later stays for the next turn.
     ReadyQueue detach() noexcept {
         ReadyQueue turn = *this;
         head_ = tail_ = nullptr;
         return turn;
+    }
+
+    // The same as a bare chain, through `next`.
+    ReadyNode* take_all() noexcept {
+        tail_ = nullptr;
+        return std::exchange(head_, nullptr);
     }
 
     // Takes `node` out, wherever it stands; linear, for the rare end of a thing that is still queued.

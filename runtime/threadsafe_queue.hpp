@@ -18,6 +18,9 @@ class ThreadsafeQueue {
 public:
     bool empty() const noexcept { return top_.load(std::memory_order_seq_cst) == nullptr; }
 
+    // Cheap, and perhaps late: another thread's push shows up at the next look.
+    bool looks_empty() const noexcept { return top_.load(std::memory_order_relaxed) == nullptr; }
+
     void push(ReadyNode& node) noexcept {
         ReadyNode* top = top_.load(std::memory_order_relaxed);
         do {
@@ -27,7 +30,7 @@ public:
 
     // Moves everything to `ready`, oldest first.
     void take_into(ReadyQueue& ready) noexcept {
-        if (top_.load(std::memory_order_relaxed) == nullptr) return;
+        if (looks_empty()) return;
         ReadyNode* newest = top_.exchange(nullptr, std::memory_order_acquire);
         ReadyNode* oldest = nullptr;
         while (newest != nullptr) {

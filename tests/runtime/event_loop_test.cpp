@@ -371,3 +371,26 @@ TEST_CASE("the loop's end tells whoever is bound to it, once, and nobody who was
     }
     CHECK(log == Log{"closing"});
 }
+
+TEST_CASE("a before_poll node may take another one out that was to run after it") {
+    World world;
+    struct TakesOut : ReadyNode {
+        TakesOut(EventLoop& its_loop, ReadyNode& to_take_out) noexcept
+            : ReadyNode([](ReadyNode& node) {
+                  auto& self = static_cast<TakesOut&>(node);
+                  self.found = self.loop.cancel_before_poll(self.other);
+              }),
+              loop(its_loop),
+              other(to_take_out) {}
+        EventLoop& loop;
+        ReadyNode& other;
+        bool found = false;
+    };
+    CountedNode second;
+    TakesOut first(world.loop, second);
+    world.loop.before_poll(first);
+    world.loop.before_poll(second);
+    world.turns(2);
+    CHECK(first.found);
+    CHECK(second.runs == 0);
+}
