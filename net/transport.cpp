@@ -1,5 +1,6 @@
 #include <stepwise/net/transport.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 
@@ -148,6 +149,7 @@ void Transport::take_sent() noexcept {
     if (result < 0) return fail(-result);
     if (is_lost()) return outbox_.clear();
     outbox_.consume(static_cast<std::size_t>(result));
+    sent_bytes_ += static_cast<std::uint64_t>(result);
     if (full_ && outbox_.size() <= options_.write_low_water_bytes) {
         full_ = false;
         drained_due_ = owned_;
@@ -202,6 +204,11 @@ void Transport::run_report(ReadyNode& node) {
     }
     if (!self.outbox_.empty() || self.end_wanted_) self.schedule_flush();
     if (std::exchange(self.drained_due_, false) && self.handler_ != nullptr) self.handler_->drained();
+}
+
+std::uint64_t Transport::acknowledged_bytes() const noexcept {
+    int on_the_way = socket_ ? unacknowledged_bytes(fd()) : 0;
+    return sent_bytes_ - static_cast<std::uint64_t>(std::max(0, on_the_way));
 }
 
 void Transport::write_end() {

@@ -13,6 +13,7 @@
 #include <stepwise/runtime/event_loop.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 
@@ -57,6 +58,7 @@ public:
     static Owner make(EventLoop& loop, UniqueFd socket, TransportHandler* handler, const TransportOptions& options);
 
     void set_handler(TransportHandler* handler) noexcept { handler_ = handler; }
+    void set_options(const TransportOptions& options) noexcept { options_ = options; }
 
     void start_receiving();
     // Backpressure towards the peer. A little that was under way may still arrive after a pause.
@@ -79,6 +81,14 @@ public:
     void flush() noexcept;
 
     std::size_t queued_bytes() const noexcept { return outbox_.size(); }
+    // What the peer's kernel has acknowledged: while it grows, the peer is there and reads. Of a Unix socket, what it
+    // took.
+    std::uint64_t acknowledged_bytes() const noexcept;
+    // Instead of the low water: drained() comes when nothing is queued any more. Something must be queued.
+    void report_when_sent() noexcept {
+        options_.write_low_water_bytes = 0;
+        full_ = !is_lost();
+    }
     // Above the high water and not yet back at the low water: a writer should wait.
     bool is_full() const noexcept { return full_; }
     bool is_lost() const noexcept { return error_ != 0; }
@@ -126,6 +136,7 @@ private:
     TransportHandler* handler_;
     TransportOptions options_;
     Outbox outbox_;
+    std::uint64_t sent_bytes_ = 0;
     Message* message_ = nullptr;  // of a send in several parts
     UniqueFd socket_;
     UniqueFd closing_;  // while a cancelled send holds it

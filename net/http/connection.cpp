@@ -10,6 +10,7 @@ struct Connection::Exchange : frame_pool::Pooled {
         if (connection == nullptr || connection->running_ != this) return;
         // Its coroutine was cancelled: the client is told, unless the whole loop is ending.
         connection->running_ = nullptr;
+        connection->handling_.reset();
         if (connection->server().loop().discarding()) return;
         connection->end_with(Response::error(503, "the server is shutting down"));
     }
@@ -35,15 +36,16 @@ void Connection::open(Server& server, UniqueFd socket, bool refused) {
         connection->end_with(Response::error(503, "too many connections (connections_max)"));
         return;
     }
-    connection->watch_idle();
+    connection->enter(Phase::idle);
     connection->transport_->start_receiving();
 }
 
 // ---- what the transport tells
 
 void Connection::received(std::span<char> bytes) {
+    if (phase_ == Phase::ending) return;  // nothing that follows the last request counts
     parser_.receive_data(std::string_view(bytes.data(), bytes.size()));
-    if (running_ != nullptr || waiting_for_drain_) {
+    if (is_waiting()) {
         parser_.keep_unconsumed();
         transport_->pause_receiving();
         return;
@@ -53,7 +55,10 @@ void Connection::received(std::span<char> bytes) {
 
 void Connection::received_end() {
     end_received_ = true;
-    if (running_ != nullptr || waiting_for_drain_) return;
+    if (!is_waiting()) end_of_input();
+}
+
+void Connection::end_of_input() {
     std::optional<net::ProtocolError> error = parser_.receive_eof();
     if (error) {
         end_with(Response::error(*error));
@@ -67,30 +72,66 @@ void Connection::connection_lost(int) {
 }
 
 void Connection::drained() {
-    waiting_for_drain_ = false;
-    watch_idle();
-    if (running_ != nullptr) return;
+    if (phase_ == Phase::ending) {
+        if (transport_->queued_bytes() == 0) delete this;
+        return;
+    }
+    if (phase_ != Phase::response) return;
+    enter(Phase::idle);
+    go_on();
+}
+
+// After a wait: the requests that have come meanwhile.
+void Connection::go_on() {
     transport_->resume_receiving();
-    if (serve_events() && end_received_ && running_ == nullptr) delete this;
+    if (serve_events() && end_received_ && !is_waiting()) end_of_input();
 }
 
 void Connection::go_away() {
     going_away_ = true;
-    bool busy = running_ != nullptr || !parser_.is_between_messages();
-    if (!busy) delete this;
+    if (phase_ == Phase::idle || phase_ == Phase::response) finish();
+}
+
+void Connection::abort() noexcept {
+    if (handling_) handling_->cancel();
+    transport_->abort();
+    delete this;
+}
+
+void Connection::enter(Phase phase) noexcept {
+    const ServerOptions& options = server().options();
+    phase_ = phase;
+    int seconds = 0;
+    switch (phase) {
+        case Phase::idle:
+            seconds = options.keep_alive_timeout_seconds;
+            break;
+        case Phase::head:
+            seconds = options.head_timeout_seconds;
+            break;
+        case Phase::body:
+            seconds = options.body_timeout_seconds;
+            break;
+        case Phase::handler:
+            break;
+        case Phase::response:
+        case Phase::ending:
+            seconds = options.write_timeout_seconds;
+            acknowledged_bytes_ = transport_->acknowledged_bytes();
+    }
+    deadline_tick_ = server().tick() + seconds;
 }
 
 void Connection::sweep(int tick) {
-    if (deadline_tick_ == 0 || tick <= deadline_tick_) return;
-    if (waiting_for_drain_ || parser_.is_between_messages()) {
-        delete this;
-    } else {
+    if (phase_ == Phase::handler) return;
+    if (phase_ >= Phase::response && transport_->acknowledged_bytes() > acknowledged_bytes_) enter(phase_);
+    if (tick <= deadline_tick_) return;
+    if (phase_ == Phase::head || phase_ == Phase::body) {
         end_with(Response::error(408, "the request did not come to its end in time"));
+        return;
     }
-}
-
-void Connection::watch_idle() noexcept {
-    watch(server().options().keep_alive_timeout_seconds);
+    if (phase_ != Phase::idle) transport_->abort();
+    delete this;
 }
 
 // ---- requests
@@ -101,14 +142,13 @@ bool Connection::serve_events() {
         if (std::holds_alternative<NeedMore>(event)) {
             if (exchange_ != nullptr) {
                 exchange_->request.own();
-            } else if (!parser_.is_between_messages() && deadline_tick_ != 0) {
-                int limit = server().tick() + server().options().head_timeout_seconds;
-                if (deadline_tick_ > limit) deadline_tick_ = limit;
+            } else if (phase_ == Phase::idle && !parser_.is_between_messages()) {
+                enter(Phase::head);
             }
             return true;
         }
         if (!serve(event)) return false;
-        if (running_ != nullptr || waiting_for_drain_) {
+        if (is_waiting()) {
             parser_.keep_unconsumed();
             transport_->pause_receiving();
             return true;
@@ -135,7 +175,7 @@ bool Connection::start_request(const RequestHead& head) {
         server().scratch_request().set_remote_ip(remote_ip_);
         return true;
     }
-    watch(server().options().body_timeout_seconds);
+    enter(Phase::body);
     own_exchange().request.assign(head);
     exchange_->request.set_remote_ip(remote_ip_);
     if (head.expect_continue()) write_continue(*transport_);
@@ -166,13 +206,15 @@ bool Connection::call(const Handler& handler, Request& request) {
 }
 
 bool Connection::call_plain(const PlainHandler& handler, const Request& request) {
+    Response response;
     try {
-        return respond(handler(request));
+        response = handler(request);
     } catch (...) {
         server().loop().call_exception_handler(std::current_exception(),
                                                fmt::format("the handler of {} {}", request.method(), request.target()));
+        response = Response::error(500);
     }
-    return respond(Response::error(500));
+    return respond(response);
 }
 
 bool Connection::start_coroutine(const CoroHandler& handler) {
@@ -181,12 +223,13 @@ bool Connection::start_coroutine(const CoroHandler& handler) {
     }
     exchange_->request.own();
     running_ = exchange_.get();
-    deadline_tick_ = 0;
-    server().loop().create_task(run_coroutine(std::move(exchange_), handler));
+    enter(Phase::handler);
+    handling_ = server().loop().create_task(run_coroutine(std::move(exchange_), handler));
     return true;
 }
 
 Coro<void> Connection::run_coroutine(std::unique_ptr<Exchange> exchange, const CoroHandler& handler) {
+    if (exchange->connection == nullptr) co_return;  // gone before this began, perhaps with the handler
     Response response;
     try {
         Coro<Response> handling = handler(exchange->request);
@@ -205,12 +248,12 @@ Coro<void> Connection::run_coroutine(std::unique_ptr<Exchange> exchange, const C
 
 void Connection::coroutine_done(const Response& response) {
     running_ = nullptr;
-    if (!respond(response) || waiting_for_drain_) return;
-    transport_->resume_receiving();
-    if (serve_events() && end_received_ && running_ == nullptr && !waiting_for_drain_) delete this;
+    handling_.reset();
+    if (respond(response) && !is_waiting()) go_on();
 }
 
 bool Connection::upgrade(UpgradeHandler& handler, Request& request) {
+    if (going_away_) return respond(Response::error(503, "the server is shutting down"));
     Upgrade offer(*this);
     std::optional<Response> refusal;
     try {
@@ -239,16 +282,8 @@ bool Connection::respond(const Response& response) {
         server().loop().call_exception_handler(std::current_exception(), "a response");
         return end_with(Response::error(500));
     }
-    if (!options.keep_alive) {
-        delete this;  // the transport still sends what was written
-        return false;
-    }
-    if (transport_->is_full()) {
-        waiting_for_drain_ = true;
-        watch(server().options().write_timeout_seconds);
-    } else {
-        watch_idle();
-    }
+    if (!options.keep_alive) return finish();
+    enter(transport_->is_full() ? Phase::response : Phase::idle);
     return true;
 }
 
@@ -259,7 +294,18 @@ bool Connection::end_with(const Response& response) {
     options.http_1_0 = http_1_0_;
     options.date = server().date();
     write_response(*transport_, response, options);
-    delete this;
+    return finish();
+}
+
+// The last response is written. What is little the transport sends alone; a shutdown waits until all is sent.
+bool Connection::finish() {
+    if (transport_->queued_bytes() == 0 || (!going_away_ && !transport_->is_full())) {
+        delete this;
+    } else {
+        transport_->report_when_sent();
+        transport_->resume_receiving();  // to see the peer leave
+        enter(Phase::ending);
+    }
     return false;
 }
 

@@ -5,6 +5,7 @@
 // for a coroutine the request is copied once. The loop's thread.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -22,12 +23,21 @@ public:
     static void open(Server& server, UniqueFd socket, bool refused);
 
     void go_away() override;
-    void abort() noexcept override { delete this; }
+    void abort() noexcept override;
     void sweep(int tick) override;
 
 private:
     friend class Upgrade;
     struct Exchange;
+    // What it waits for, each with its own deadline.
+    enum class Phase : std::uint8_t {
+        idle,      // a request
+        head,      // the end of a request's head
+        body,      // the end of its body
+        handler,   // a coroutine: no deadline
+        response,  // the peer, which must take some of a full outbox
+        ending     // the same, of the last response
+    };
 
     Connection(Server& server, UniqueFd socket);
     ~Connection() override;
@@ -38,6 +48,7 @@ private:
     void drained() override;
 
     // Each returns whether this object still exists and may go on with the next event.
+    bool finish();
     bool serve_events();
     bool serve(const Event& event);
     bool start_request(const RequestHead& head);
@@ -51,22 +62,26 @@ private:
 
     static Coro<void> run_coroutine(std::unique_ptr<Exchange> exchange, const CoroHandler& handler);
     void coroutine_done(const Response& response);
+    void go_on();
+    void end_of_input();
     Exchange& own_exchange();
-    void watch(int seconds) noexcept { deadline_tick_ = server().tick() + seconds; }
-    void watch_idle() noexcept;
+    void enter(Phase phase) noexcept;
+    bool is_waiting() const noexcept { return phase_ >= Phase::handler; }
 
     net::Transport::Owner transport_;
     std::string remote_ip_;
     RequestParser parser_;
     std::unique_ptr<Exchange> exchange_;  // of a request whose body is still coming
     Exchange* running_ = nullptr;         // its coroutine runs, and owns it
-    int deadline_tick_ = 0;               // 0: none
-    bool keep_alive_ = true;              // of the request that is served
+    std::optional<Task<void>> handling_;  // that coroutine's
+    std::uint64_t acknowledged_bytes_ = 0;
+    int deadline_tick_ = 0;
+    Phase phase_ = Phase::idle;
+    bool keep_alive_ = true;  // of the request that is served
     bool head_request_ = false;
     bool http_1_0_ = false;
     bool going_away_ = false;
     bool end_received_ = false;
-    bool waiting_for_drain_ = false;
 };
 
 // What an UpgradeHandler takes over.

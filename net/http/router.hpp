@@ -98,7 +98,7 @@ private:
         }
     }
     void add(std::string_view method, std::string_view path, Handler handler);
-    const Methods* find(Request& request) const;
+    static void add_methods(const Methods& methods, std::string& allow);
     static bool matches(const Pattern& pattern, Request& request);
 
     std::unordered_map<std::string, Methods, Hash, std::equal_to<>> exact_;

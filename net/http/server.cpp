@@ -43,9 +43,13 @@ void Server::add(ServedConnection& connection) noexcept {
 }
 
 void Server::remove(ServedConnection& connection) noexcept {
+    if (swept_next_ == &connection) swept_next_ = connection.next_;
     *connection.from_ = connection.next_;
     if (connection.next_ != nullptr) connection.next_->from_ = connection.from_;
-    if (--connection_count_ == 0 && all_gone_ != nullptr && !all_gone_->done()) all_gone_->set_result();
+    if (--connection_count_ != 0) return;
+    for (Future<void>& waiting : std::exchange(wait_until_gone_, {})) {
+        if (!waiting.done()) waiting.set_result();
+    }
 }
 
 // Nobody is watched: no timer wakes an idle server.
@@ -59,10 +63,11 @@ void Server::start_sweeping() {
 void Server::sweep() {
     if (connections_ == nullptr) return;
     start_sweeping();
-    for (ServedConnection* connection = connections_; connection != nullptr;) {
-        ServedConnection* next = connection->next_;  // only this one may end in its sweep
+    // The end of one may be the end of others, in a hook of a program's own.
+    swept_next_ = connections_;
+    while (ServedConnection* connection = swept_next_) {
+        swept_next_ = connection->next_;
         connection->sweep(tick_);
-        connection = next;
     }
 }
 
@@ -89,18 +94,17 @@ Coro<void> Server::shutdown(Duration deadline) {
     struct AbortRest {
         Server& server;
         ~AbortRest() {
-            server.all_gone_ = nullptr;
             while (server.connections_ != nullptr) server.connections_->abort();
         }
     } abort_rest{*this};
-    Future<void> all_gone = loop_.create_future<void>();
-    all_gone_ = &all_gone;
-    for (ServedConnection* connection = connections_; connection != nullptr;) {
-        ServedConnection* next = connection->next_;
+    swept_next_ = connections_;
+    while (ServedConnection* connection = swept_next_) {
+        swept_next_ = connection->next_;
         connection->go_away();
-        connection = next;
     }
     if (connections_ == nullptr) co_return;
+    Future<void> all_gone = loop_.create_future<void>();
+    wait_until_gone_.push_back(all_gone);
     Coro<void> waiting = wait_until_done(all_gone);
     try {
         co_await timeout(deadline, std::move(waiting));

@@ -26,7 +26,7 @@ struct ServerOptions {
     int head_timeout_seconds = 10;        // from a request's first byte to the end of its head: 408
     int body_timeout_seconds = 60;        // from there to the end of its body: 408
     int keep_alive_timeout_seconds = 75;  // between two requests, and before the first
-    int write_timeout_seconds = 60;       // the peer takes nothing of a full outbox: closed
+    int write_timeout_seconds = 60;       // the peer takes nothing of a full outbox for so long: closed
 };
 
 class Server {
@@ -77,7 +77,8 @@ private:
     int date_tick_ = -1;
     char date_[29];
     bool shutting_down_ = false;
-    Future<void>* all_gone_ = nullptr;
+    ServedConnection* swept_next_ = nullptr;
+    std::vector<Future<void>> wait_until_gone_;
 };
 
 }  // namespace stepwise::http
