@@ -5,7 +5,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 
-export const waitMs = 10_000;
+export const waitMs = 30_000;
 
 export function expect(condition, message) {
   if (!condition) throw new Error(message);

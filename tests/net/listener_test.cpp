@@ -1,4 +1,4 @@
-#include "support.hpp"
+#include <stepwise/tests/net/support.hpp>
 
 #include <sys/mman.h>
 #include <sys/resource.h>

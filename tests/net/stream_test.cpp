@@ -1,4 +1,4 @@
-#include "support.hpp"
+#include <stepwise/tests/net/support.hpp>
 
 #include <stepwise/net/stream.hpp>
 #include <stepwise/runtime/sleep.hpp>

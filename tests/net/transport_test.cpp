@@ -1,4 +1,4 @@
-#include "support.hpp"
+#include <stepwise/tests/net/support.hpp>
 
 #include <stepwise/net/byte_sink.hpp>
 #include <stepwise/net/transport.hpp>

@@ -71,8 +71,10 @@ public:
                 co_return std::to_string(co_await io::read(fd, buffer)) + " bytes";
             case Kind::write:
                 co_return std::to_string(co_await io::write(fd, buffer)) + " bytes";
-            case Kind::poll:
-                co_return (co_await io::poll(fd, POLLIN) & POLLIN) != 0 ? "readable" : "not readable";
+            case Kind::poll: {
+                std::uint32_t ready = co_await io::poll(fd, POLLIN);
+                co_return (ready & POLLIN) != 0 ? "readable" : "not readable";
+            }
         }
         co_return "unknown";
     }
