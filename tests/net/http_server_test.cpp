@@ -1,4 +1,4 @@
-#include "http_support.hpp"
+#include <stepwise/tests/net/http_support.hpp>
 
 #include <linux/tcp.h>
 #include <netinet/in.h>

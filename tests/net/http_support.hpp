@@ -2,7 +2,7 @@
 // handlers that wait until the test opens a gate.
 #pragma once
 
-#include "support.hpp"
+#include <stepwise/tests/net/support.hpp>
 
 #include <stepwise/net/http/server.hpp>
 
