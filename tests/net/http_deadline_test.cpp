@@ -105,7 +105,7 @@ TEST_CASE("a handler may take its time") {
 
 TEST_CASE("a peer that takes nothing of its answer is closed, and what was queued is freed") {
     Scene scene;
-    Peer client = scene.connect(4096);
+    Peer client = scene.connect(64 * 1024);
     SUBCASE("of a connection that lives on") {
         client.send(get("/large"));
     }
@@ -122,7 +122,7 @@ TEST_CASE("a peer that takes nothing of its answer is closed, and what was queue
 
 TEST_CASE("a peer that takes its answer slowly gets it all") {
     Scene scene;
-    Peer client = scene.connect(4096);
+    Peer client = scene.connect(64 * 1024);
     SUBCASE("of a connection that lives on") {
         client.send(get("/large", "Cookie: x\r\n"));
     }

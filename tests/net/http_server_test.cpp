@@ -377,7 +377,7 @@ TEST_CASE("beyond connections_max a client is told 503, and others are served") 
 
 TEST_CASE("a large response to a slow reader is whole, while others are served") {
     Scene scene;
-    Peer slow = scene.connect(4096);
+    Peer slow = scene.connect(64 * 1024);
     slow.send(get("/large") + get("/count/1"));
     std::string expected_length = "Content-Length: " + std::to_string(scene.large_bytes);
     CHECK(slow.read_until("\r\n\r\n").find(expected_length) != std::string::npos);
@@ -396,7 +396,7 @@ TEST_CASE("a large response to a slow reader is whole, while others are served")
 TEST_CASE("a client that sends ahead and does not read is served no further than its outbox") {
     Scene scene;
     scene.large_bytes = 10'000;
-    Peer client = scene.connect(4096);
+    Peer client = scene.connect(64 * 1024);
     std::string requests;
     for (int number = 0; number < 3000; ++number) requests += get("/large");
     requests += get("/count/1");

@@ -89,10 +89,10 @@ TEST_CASE("a request that is half there is answered before the end") {
 
 TEST_CASE("shutdown waits for the last byte of an answer, also of one that began before") {
     Scene scene;
-    Peer client = scene.connect(4096);
+    Peer client = scene.connect(64 * 1024);
     client.send(get("/large"));
     scene.settle();
-    Peer late = scene.connect(4096);
+    Peer late = scene.connect(64 * 1024);
     late.send("GET /large HTTP/1.1\r\nHost: test\r\n");
     scene.settle();
     Task<void> shutdown = scene.start_shutdown(10s);
@@ -109,7 +109,7 @@ TEST_CASE("at the deadline what is left is aborted, and its handlers are cancell
     Scene scene;
     Peer busy = scene.connect();
     busy.send(get("/slow"));
-    Peer slow_reader = scene.connect(4096);
+    Peer slow_reader = scene.connect(64 * 1024);
     slow_reader.send(get("/large"));
     scene.run_until([&] { return scene.gate.arrived == 1; });
     scene.settle();
@@ -209,7 +209,7 @@ TEST_CASE("a server may end with connections, running handlers and queued answer
     std::vector<Peer> clients;
     for (const std::string& request :
          {get("/slow"), get("/large"), std::string("GET /"), std::string(), get("/slow")}) {
-        clients.push_back(scene.connect(4096));
+        clients.push_back(scene.connect(64 * 1024));
         clients.back().send(request);
         scene.turns(10);
     }

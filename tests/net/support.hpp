@@ -11,6 +11,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -129,7 +130,7 @@ public:
     std::string read(std::size_t count) {
         std::string bytes;
         world_->run_until([&] {
-            bytes += read_now(count - bytes.size());
+            bytes += read_now(std::min<std::size_t>(count - bytes.size(), 64 * 1024));
             return bytes.size() == count || ended();
         });
         return bytes;
