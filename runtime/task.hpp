@@ -84,6 +84,10 @@ public:
         task().set_name(std::move(name));
         return *this;
     }
+    Task& start_even_if_cancelled() noexcept {
+        task().start_even_if_cancelled();
+        return *this;
+    }
     // How many cancellations were asked for and not taken back; every await throws while there is one.
     int cancelling() const noexcept { return task().cancelling(); }
     int uncancel() noexcept { return task().uncancel(); }

@@ -53,6 +53,9 @@ public:
     // Asks the task to stop: CancelledError is thrown at the await where it is, or at its next one. False if it is
     // done.
     bool request_cancel();
+    // Before its first step: that one runs even if the task is cancelled by then, so that an end which must be told at
+    // least begins. Its awaits throw as any other's.
+    void start_even_if_cancelled() noexcept { started_ = true; }
     // Takes one request back. Returns how many are left.
     int uncancel() noexcept;
     int cancelling() const noexcept { return cancelling_; }

@@ -143,7 +143,9 @@ private:
     }
     void start_task() {
         task_runs_ = true;
-        connection_->loop().create_task(serve(TaskEnd(*this), this));
+        Task<void> task = connection_->loop().create_task(serve(TaskEnd(*this), this));
+        // on_close cannot be lost: a program that ends cancels its awaits, but not its call.
+        if (is_closed(*connection_)) task.start_even_if_cancelled();
     }
 
     static Coro<void> serve(TaskEnd, HandlerFace* face) {
@@ -189,7 +191,9 @@ private:
         if (connection_->loop().discarding()) return done(*connection_);
         if (!is_closed(*connection_)) {
             // Nothing left to do; or it was cancelled, and what waits will not be answered.
-            if (!std::exchange(task_returned_, false)) connection_->close(CloseCode::going_away);
+            if (std::exchange(task_returned_, false)) return;
+            connection_->close(CloseCode::going_away);
+            drop_waiting(*connection_);
             return;
         }
         if (on_close_called_) return done(*connection_);

@@ -101,6 +101,18 @@ TEST_CASE("tasks are numbered by their loop") {
     CHECK(first.name() == "Task-1");
 }
 
+TEST_CASE("a task that must begin does so although it was cancelled, and its first await throws") {
+    World world;
+    Log log;
+    Future<int> future = world.loop.create_future<int>();
+    Task<> task = world.loop.create_task(logs_waits_logs(future, log));
+    task.start_even_if_cancelled();
+    task.cancel();
+    world.turns(1);
+    CHECK(log == Log{"step: begins"});
+    CHECK(task.cancelled());
+}
+
 TEST_CASE("a task that is cancelled before its first step never begins, and its frame ends") {
     World world;
     Log log;
