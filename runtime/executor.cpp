@@ -69,7 +69,8 @@ private:
     }
     static void returned(ReadyNode& node) {
         std::unique_ptr<FileJob> self(&static_cast<FileJob&>(node));
-        if (self->operation_ == nullptr || self->loop_.discarding()) return;
+        if (self->operation_ == nullptr) return;
+        // Also while the loop ends: the operation must not point here any more.
         self->operation_->result = self->result_;
         self->loop_.reactor().finish_offloaded(*self->operation_);
     }
