@@ -22,6 +22,10 @@ bool Face::is_closed(const Connection& connection) noexcept {
 void Face::failed(Connection& connection, std::exception_ptr error, const char* where) noexcept {
     connection.loop().call_exception_handler(std::move(error), fmt::format("a WebSocket handler's {}", where));
     connection.close(CloseCode::internal_error, "the handler failed");
+    connection.drop_waiting();
+}
+void Face::drop_waiting(Connection& connection) noexcept {
+    connection.drop_waiting();
 }
 bool Face::take(Connection& connection, Message& message) {
     std::optional<Message> next = connection.pop();
@@ -33,6 +37,7 @@ bool Face::take(Connection& connection, Message& message) {
 Connection::Connection(http::Upgrade& upgrade, http::Request& request, std::shared_ptr<const Endpoint> endpoint)
     : ServedConnection(upgrade.server()),
       Timer(&Connection::close_timed_out),
+      ReadyNode(&Connection::run_end),
       loop_(upgrade.server().loop()),
       endpoint_(std::move(endpoint)),
       options_(endpoint_->options()),
@@ -44,19 +49,36 @@ Connection::Connection(http::Upgrade& upgrade, http::Request& request, std::shar
     request_->swap(request);
     request_->own();
     transport_->set_handler(this);
+    transport_->set_options(options_.transport);
 }
 
 Connection::~Connection() {
     loop_.remove_timer(*this);
     face_.reset();
-    while (first_waiting_ != nullptr) static_cast<void>(pop());
+    drop_waiting();
 }
+
+// While the face is called the object stays, whatever the face does.
+class Connection::Call {
+public:
+    explicit Call(Connection& connection) noexcept : connection_(connection), outer_(connection.in_events_) {
+        connection_.in_events_ = true;
+    }
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+    ~Call() { connection_.in_events_ = outer_; }
+
+private:
+    Connection& connection_;
+    bool outer_;
+};
 
 void Connection::start(std::unique_ptr<Face> face, std::string_view unconsumed) {
     face_ = std::move(face);
-    in_events_ = true;  // the face may end the connection at once
-    face_->opened(*this);
-    in_events_ = false;
+    {
+        Call call(*this);
+        face_->opened(*this);
+    }
     if (transport_ && !unconsumed.empty()) {
         std::string early(unconsumed);
         received(early);
@@ -80,9 +102,10 @@ void Connection::received(std::span<char> bytes) {
     last_activity_tick_ = server().tick();
     pinged_ = false;
     protocol_.receive_data(bytes);
-    in_events_ = true;
-    handle_events();
-    in_events_ = false;
+    {
+        Call call(*this);
+        handle_events();
+    }
     end_if_over();
 }
 
@@ -99,7 +122,7 @@ void Connection::handle_events() {
             return handle(*close_event);
         } else if (const auto* error = std::get_if<net::ProtocolError>(&event)) {
             if (transport_) protocol_.fail(*transport_, *error);
-            return shut(static_cast<CloseCode>(error->code), error->message);
+            return end(static_cast<CloseCode>(error->code), error->message);
         }
         if (!transport_) return;
     }
@@ -119,8 +142,21 @@ void Connection::handle(const Protocol::Message& message) {
 }
 
 void Connection::handle(const Protocol::Close& close) {
+    close_code_ = close.code;
+    close_reason_ = close.reason;
+    if (state_ == State::open && first_waiting_ != nullptr) {
+        close_waits_ = true;
+        arm_close_timer();
+    } else {
+        answer_close();
+    }
+}
+
+// Both halves of the close handshake are done with this.
+void Connection::answer_close() noexcept {
+    close_waits_ = false;
     if (transport_) protocol_.send_close_reply(*transport_);
-    shut(close.code, close.reason);
+    end(close_code_, close_reason_);
 }
 
 void Connection::received_end() {
@@ -128,7 +164,11 @@ void Connection::received_end() {
 }
 
 void Connection::connection_lost(int) {
-    shut(CloseCode::abnormal_closure, {});
+    if (!close_waits_) {
+        close_code_ = CloseCode::abnormal_closure;
+        close_reason_.clear();
+    }
+    end(close_code_, close_reason_);
     end_if_over();
 }
 
@@ -141,7 +181,10 @@ void Connection::push(MessageView view) {
 }
 
 std::optional<Message> Connection::pop() {
-    if (first_waiting_ == nullptr) return std::nullopt;
+    if (first_waiting_ == nullptr) {
+        if (close_waits_) answer_close();
+        return std::nullopt;
+    }
     std::unique_ptr<Waiting> waiting(first_waiting_);
     first_waiting_ = waiting->next;
     if (first_waiting_ == nullptr) last_waiting_ = nullptr;
@@ -149,6 +192,10 @@ std::optional<Message> Connection::pop() {
     --waiting_count_;
     update_reading();
     return std::move(waiting->message);
+}
+
+void Connection::drop_waiting() noexcept {
+    while (first_waiting_ != nullptr) static_cast<void>(pop());
 }
 
 // Backpressure both ways: the face that is behind, and the peer that does not take what we send, stop our reading.
@@ -183,11 +230,12 @@ bool Connection::write_frame(const net::SharedBytes& frame) {
     return state_ == State::open;
 }
 
-// What is queued can't reach the peer in any useful time, and a Close frame behind it neither.
-void Connection::too_slow() {
+// What is queued can't reach the peer in any useful time, and a Close frame behind it neither. The face hears of it
+// later: it may be the one who writes.
+void Connection::too_slow() noexcept {
     transport_->abort();
     shut(CloseCode::try_again_later, "the peer reads too slowly (queued_bytes_max)");
-    end_if_over();
+    end_later();
 }
 
 Connection::Send Connection::send(std::string_view text) {
@@ -208,7 +256,13 @@ void Connection::close(CloseCode code, std::string_view reason) {
     check_thread();
     if (state_ != State::open) return;
     protocol_.send_close(*transport_, code, reason);
+    if (close_waits_) {  // the peer has closed before us
+        shut(close_code_, close_reason_);
+        return end_later();
+    }
     state_ = State::closing;
+    close_code_ = code;
+    close_reason_ = reason;
     arm_close_timer();
     update_reading();  // the peer's Close must be seen
 }
@@ -218,34 +272,58 @@ void Connection::arm_close_timer() {
 }
 
 void Connection::close_timed_out(Timer& timer) noexcept {
-    auto& self = static_cast<Connection&>(timer);
-    if (self.transport_) self.transport_->abort();
-    self.shut(CloseCode::abnormal_closure, {});
+    static_cast<Connection&>(timer).end_later();
+}
+
+void Connection::end_later() noexcept {
+    if (std::exchange(end_queued_, true)) return;
+    loop_.push_ready(static_cast<ReadyNode&>(*this));
+}
+
+void Connection::run_end(ReadyNode& node) {
+    auto& self = static_cast<Connection&>(node);
+    self.end_queued_ = false;
+    if (self.state_ == State::closing) {  // the close handshake was not finished in time
+        self.transport_->abort();
+        self.shut(CloseCode::abnormal_closure, {});
+    }
+    if (self.close_waits_ && self.state_ == State::open) self.answer_close();
+    if (self.state_ == State::closed) self.tell_face();
     self.end_if_over();
 }
 
 void Connection::abort() noexcept {
-    bool outer = std::exchange(in_events_, true);  // the face may be done within shut
     if (transport_) transport_->abort();
-    shut(CloseCode::abnormal_closure, {});
-    leave_server();
-    in_events_ = outer;
+    {
+        Call call(*this);  // the face may be done at once
+        end(CloseCode::abnormal_closure, {});
+        leave_server();
+    }
     end_if_over();
 }
 
-// The connection is over; what was written is still sent. The face is told, and may still take what waits.
+// The connection is over; what was written is still sent. The face may still take what waits.
 void Connection::shut(CloseCode code, std::string_view reason) noexcept {
     if (state_ == State::closed) return;
     state_ = State::closed;
+    close_waits_ = false;
     close_code_ = code;
-    close_reason_ = reason;
+    if (reason.data() != close_reason_.data()) close_reason_ = reason;
     loop_.remove_timer(*this);
     transport_.reset();
     if (sender_ != nullptr) std::exchange(sender_, nullptr)->wake();
     if (receiver_ != nullptr) std::exchange(receiver_, nullptr)->wake();
-    bool outer = std::exchange(in_events_, true);
+}
+
+void Connection::end(CloseCode code, std::string_view reason) noexcept {
+    shut(code, reason);
+    tell_face();
+}
+
+void Connection::tell_face() noexcept {
+    if (std::exchange(face_told_, true)) return;
+    Call call(*this);
     face_->closed(*this);
-    in_events_ = outer;
 }
 
 void Connection::face_done() noexcept {
@@ -258,27 +336,28 @@ void Connection::face_done() noexcept {
 }
 
 void Connection::end_if_over() noexcept {
-    if (!in_events_ && face_done_ && state_ == State::closed) delete this;
+    if (!in_events_ && !end_queued_ && face_done_ && state_ == State::closed) delete this;
 }
 
-// A peer is dead when, for interval and timeout together, no byte came and the kernel's send queue did not shrink.
+// A peer is dead when, for interval and timeout together, no byte came and it acknowledged none of ours but the ping's.
 // Bytes of any kind count, so that a ping which waits behind data condemns nobody who still reads.
 void Connection::sweep(int tick) {
     if (state_ != State::open || options_.ping_interval_seconds == 0) return;
     int silent = tick - last_activity_tick_;
     if (silent < options_.ping_interval_seconds) return;
-    std::size_t unsent =
-        transport_->queued_bytes() + static_cast<std::size_t>(std::max(0, net::unacknowledged_bytes(transport_->fd())));
-    if (unsent < std::exchange(last_unsent_bytes_, unsent)) {
+    if (!pinged_) {
+        pinged_ = true;
+        acknowledged_bytes_ = transport_->acknowledged_bytes();
+        if (transport_->is_full()) return;
+        std::size_t before = transport_->queued_bytes();
+        static_cast<void>(protocol_.send_ping(*transport_));
+        acknowledged_bytes_ += transport_->queued_bytes() - before;
+    } else if (transport_->acknowledged_bytes() > acknowledged_bytes_) {
         last_activity_tick_ = tick;
-        return;
-    }
-    if (!std::exchange(pinged_, true)) {
-        if (!transport_->is_full()) static_cast<void>(protocol_.send_ping(*transport_));
-        last_unsent_bytes_ = transport_->queued_bytes() + unsent;
+        pinged_ = false;
     } else if (silent >= options_.ping_interval_seconds + options_.ping_timeout_seconds) {
         transport_->abort();
-        shut(CloseCode::abnormal_closure, "keepalive: no sign of life (ping_interval, ping_timeout)");
+        end(CloseCode::abnormal_closure, "keepalive: no sign of life (ping_interval, ping_timeout)");
         end_if_over();
     }
 }
@@ -293,6 +372,7 @@ bool Connection::Receive::start(TaskBase& task) {
     connection_.release_request();
     interrupted_ = task.cancel_pending();
     if (interrupted_) return false;
+    if (connection_.first_waiting_ == nullptr && connection_.close_waits_) connection_.answer_close();
     if (connection_.first_waiting_ != nullptr || connection_.state_ == State::closed) return task.finished_at_once();
     if (connection_.receiver_ != nullptr) throw std::logic_error("ws: two tasks receive on one connection");
     task_ = &task;

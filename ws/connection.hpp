@@ -33,7 +33,9 @@ struct ConnectionOptions {
     // A ping after so much silence, 0: none; then so long for any sign of life. Watched once a second.
     int ping_interval_seconds = 20;
     int ping_timeout_seconds = 20;
-    int close_timeout_seconds = 10;  // for the peer's half of the close handshake
+    // For the peer's half of the close handshake; and for a face to take the messages that came before the peer's
+    // Close, which is answered when it asks for more: until then it can still send.
+    int close_timeout_seconds = 10;
 };
 
 // Thrown by what needs an open connection. Carries how it was closed.
@@ -48,6 +50,7 @@ public:
 class Connection final : private net::TransportHandler,
                          public http::ServedConnection,
                          private Timer,
+                         private ReadyNode,
                          public frame_pool::Pooled {
 public:
     // ---- for the coroutine face
@@ -67,7 +70,7 @@ public:
     // ---- for any face
 
     // Queues a message without waiting. False if the connection is closed, or closing, or just became so because
-    // queued_bytes_max was reached.
+    // queued_bytes_max was reached; on_close is then called later, never from within.
     bool write_message(std::string_view data, bool binary = false);
     // A frame that was encoded before, shared by many connections (see Broadcast).
     bool write_frame(const net::SharedBytes& frame);
@@ -76,7 +79,8 @@ public:
     void close(CloseCode code = CloseCode::normal_closure, std::string_view reason = {});
 
     bool is_open() const noexcept { return state_ == State::open; }
-    // How it was closed: the peer's code; 1005 for a close without one, 1006 for a connection that was lost.
+    // How it was closed: the peer's code; 1005 for a close without one, 1006 for a connection that was lost. While it
+    // is closing, our own.
     CloseCode close_code() const noexcept { return close_code_; }
     const std::string& close_reason() const noexcept { return close_reason_; }
 
@@ -96,6 +100,7 @@ public:
 private:
     friend class Endpoint;
     friend class Face;
+    class Call;
     enum class State : std::uint8_t { open, closing, closed };
     struct Waiting : frame_pool::Pooled {
         explicit Waiting(MessageView view) : message(view) {}
@@ -113,15 +118,21 @@ private:
     void connection_lost(int error) override;
     void drained() override;
     static void close_timed_out(Timer& timer) noexcept;
+    static void run_end(ReadyNode& node);
 
     void handle_events();
     void handle(const Protocol::Message& message);
     void handle(const Protocol::Close& close);
+    void answer_close() noexcept;
     void push(MessageView view);
     std::optional<Message> pop();
     void update_reading();
+    void drop_waiting() noexcept;
     void shut(CloseCode code, std::string_view reason) noexcept;
-    void too_slow();
+    void end(CloseCode code, std::string_view reason) noexcept;
+    void end_later() noexcept;
+    void tell_face() noexcept;
+    void too_slow() noexcept;
     void arm_close_timer();
     void release_request() noexcept { request_.reset(); }
     // The face has returned, or will do no more: the object ends here if the connection is closed.
@@ -144,14 +155,17 @@ private:
     std::size_t waiting_count_ = 0;
     Receive* receiver_ = nullptr;
     Send* sender_ = nullptr;
-    std::size_t last_unsent_bytes_ = 0;
+    std::uint64_t acknowledged_bytes_ = 0;  // when the ping was sent, and with it
     int last_activity_tick_;
     CloseCode close_code_ = CloseCode::abnormal_closure;
     State state_ = State::open;
     bool pinged_ = false;
     bool reading_paused_ = false;
+    bool close_waits_ = false;  // the peer's, behind messages that the face has not taken
+    bool face_told_ = false;
     bool face_done_ = false;
-    bool in_events_ = false;
+    bool end_queued_ = false;
+    bool in_events_ = false;  // somebody calls the face: the object must outlive that
 };
 
 // Awaits of one task on one connection, in that task's frame. Resumed by the task's step, which the connection queues.

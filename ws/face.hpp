@@ -36,7 +36,10 @@ protected:
     // The next message that waits. False: none does.
     static bool take(Connection& connection, Message& message);
     static bool is_closed(const Connection& connection) noexcept;
-    // A hook or a coroutine ended with an error: it is reported, and the connection closed with 1011.
+    // What waits will not be answered.
+    static void drop_waiting(Connection& connection) noexcept;
+    // A hook or a coroutine ended with an error: it is reported, what waits is dropped, the connection closed with
+    // 1011.
     static void failed(Connection& connection, std::exception_ptr error, const char* where) noexcept;
 };
 
