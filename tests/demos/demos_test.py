@@ -21,8 +21,8 @@ import python_suite  # noqa: E402
 SOURCES = TESTS.parent / "demos"
 PROGRAMS = pathlib.Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else TESTS.parent / "build" / "demos"
 
-PLAIN = ("sync", "generator")
-TIMED = ("sync_slow", "callback", "coroutine_v1", "coroutine_v2", "coroutine_v3")
+PLAIN = ("sync", "generator", "future_task")
+TIMED = ("sync_slow", "callback", "coroutine_v1", "coroutine_v2", "coroutine_v3", "coroutine")
 LANGUAGES = ("en", "zh")
 SCALE = 0.1  # B ends 3 program seconds before A's operation: 300 ms for a busy machine to be late
 ROUNDING_SECONDS = 0.11  # two stamps, each rounded to a tenth
@@ -217,8 +217,50 @@ class Coroutines(DemoCase):
         self.check_in_both_languages(check, "coroutine_v3")
 
 
+class Runtime(DemoCase):
+    def test_the_coroutine_waits_on_the_loop_while_B_and_C_go_on_and_C_does_not_wait_for_B(self):
+        def check(lines):
+            alone, both = split_at_two(lines)
+            self.assert_thread(alone, "main", [
+                "A in", "io begins: A", "B in", "C in", "C out", "B out", "io ends: A", "A got: data-A", "A out"])
+            self.assert_takes(alone, "io begins: A", "io ends: A", 5)
+            self.assert_takes(alone, "B in", "B out", 2)
+            self.assert_thread(both, "main", [
+                "D in", "io begins: D", "A in", "io begins: A", "io ends: D", "D got: data-D", "D out",
+                "io ends: A", "A got: data-A", "A out"])
+            self.assert_takes(both, "io begins: A", "io ends: A", 5)
+
+        self.check_in_both_languages(check, "coroutine")
+
+    def test_the_coroutine_starts_no_thread(self):
+        for language in LANGUAGES:
+            self.assertNotIn("| io", output("coroutine", language))
+
+    def test_a_future_and_a_task_change_at_once_and_tell_in_the_next_turn(self):
+        self.assertEqual(output("future_task", "en").splitlines(), [
+            "future: pending", "set_result(42)", "future: result 42, no callback has run",
+            "-- turn 1", "  callback 1 got 42", "  callback 2 got 42",
+            "set_result(43): refused", "future: result 42",
+            "broken: exception (no disk)", "given_up: cancelled",
+            "task: pending",
+            "-- turn 2", "  step: begins, awaits the number",
+            "task: pending, suspended", "number.set_result(41): wakeup, the task is only queued",
+            "-- turn 3", "  step: got 41, returns 42", "task: result 42",
+            "-- turn 4", "  callback: the task gave 42"])
+        self.assertEqual(output("future_task", "zh").splitlines(), [
+            "future: pending", "set_result(42)", "future: result 42，回调还没运行",
+            "-- 第 1 轮", "  回调 1 得到 42", "  回调 2 得到 42",
+            "set_result(43): 被拒绝", "future: result 42",
+            "broken: exception (no disk)", "given_up: cancelled",
+            "task: pending",
+            "-- 第 2 轮", "  step: 开始，等 number",
+            "task: pending, suspended", "number.set_result(41): wakeup，task 只是排进队列",
+            "-- 第 3 轮", "  step: 得到 41，返回 42", "task: result 42",
+            "-- 第 4 轮", "  回调: task 给出 42"])
+
+
 class FourStyles(DemoCase):
-    """Sync, callback, generator and (once it is built) coroutine on the runtime: one answer, four orders."""
+    """Sync, callback, generator and coroutine on the runtime: one answer, four orders."""
 
     def lines_of_one_round(self, name):
         lines = lines_of(name, "en")
@@ -243,8 +285,6 @@ class FourStyles(DemoCase):
         self.assertEqual(self.order_of_the_lesson("coroutine_v3"), ["B in", "A got: data-A", "A out"])
 
     def test_coroutine_on_the_runtime_serves_the_next_and_still_leaves_after_its_answer(self):
-        if not (PROGRAMS / "coroutine").exists():
-            self.skipTest("the demo `coroutine` is not built")
         self.assertEqual(self.order_of_the_lesson("coroutine"), ["B in", "A got: data-A", "A out"])
 
 
