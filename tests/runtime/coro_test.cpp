@@ -37,7 +37,8 @@ TEST_CASE("assigning to a Coro ends the frame that it had") {
     Coro<> kept = says_at_end(SaysAtEnd(log, "first"));
     kept = says_at_end(SaysAtEnd(log, "second"));
     CHECK(log == Log{"first"});
-    kept = std::move(kept);
+    Coro<>& itself = kept;
+    kept = std::move(itself);
     CHECK(log == Log{"first"});
 }
 

@@ -67,7 +67,8 @@ TEST_CASE("copies of a future are one future") {
     copy.set_result(3, 'x');
     CHECK(future.result() == "xxx");
     CHECK(&future.result() == &copy.result());
-    future = future;
+    Future<std::string>& itself = future;
+    future = itself;
     CHECK(future.result() == "xxx");
 }
 
