@@ -8,19 +8,13 @@ namespace stepwise::ws {
 void Broadcast::add(Connection& connection) {
     assert(std::find(members_.begin(), members_.end(), &connection) == members_.end());
     members_.push_back(&connection);
-    ++size_;
 }
 
 bool Broadcast::remove(Connection& connection) noexcept {
     auto found = std::find(members_.begin(), members_.end(), &connection);
     if (found == members_.end()) return false;
-    --size_;
-    if (sending_ > 0) {
-        *found = nullptr;
-    } else {
-        *found = members_.back();
-        members_.pop_back();
-    }
+    *found = members_.back();
+    members_.pop_back();
     return true;
 }
 
@@ -30,13 +24,10 @@ void Broadcast::send_frame(Opcode opcode, std::string_view payload, const Connec
     net::StringSink sink(bytes);
     append_frame(sink, opcode, payload, true, std::nullopt);
     net::SharedBytes frame(std::move(bytes));
-    ++sending_;
-    // By index: a member may join, or leave, while one of them is told.
-    for (std::size_t index = 0; index < members_.size(); ++index) {
-        Connection* member = members_[index];
-        if (member != nullptr && member != except) member->write_frame(frame);
+    // Nobody joins or leaves meanwhile: the hooks of a member that ends by this are called later.
+    for (Connection* member : members_) {
+        if (member != except) member->write_frame(frame);
     }
-    if (--sending_ == 0) std::erase(members_, nullptr);
 }
 
 }  // namespace stepwise::ws

@@ -17,7 +17,7 @@ namespace stepwise::ws {
 class Broadcast {
 public:
     void add(Connection& connection);
-    // False if it was no member. Also from within send(): a member that ends meanwhile.
+    // False if it was no member.
     bool remove(Connection& connection) noexcept;
 
     // To every member that is open. `except` is left out.
@@ -26,14 +26,12 @@ public:
         send_frame(Opcode::binary, bytes, except);
     }
 
-    std::size_t size() const noexcept { return size_; }
+    std::size_t size() const noexcept { return members_.size(); }
 
 private:
     void send_frame(Opcode opcode, std::string_view payload, const Connection* except);
 
-    std::vector<Connection*> members_;  // nullptr: left during a send
-    std::size_t size_ = 0;
-    int sending_ = 0;
+    std::vector<Connection*> members_;
 };
 
 }  // namespace stepwise::ws

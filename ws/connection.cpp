@@ -22,7 +22,7 @@ bool Face::is_closed(const Connection& connection) noexcept {
 void Face::failed(Connection& connection, std::exception_ptr error, const char* where) noexcept {
     connection.loop().call_exception_handler(std::move(error), fmt::format("a WebSocket handler's {}", where));
     connection.close(CloseCode::internal_error, "the handler failed");
-    connection.drop_waiting();
+    connection.drop_waiting();  // also if it was closing already
 }
 void Face::drop_waiting(Connection& connection) noexcept {
     connection.drop_waiting();
@@ -255,6 +255,16 @@ void Connection::drained() {
 void Connection::close(CloseCode code, std::string_view reason) {
     check_thread();
     if (state_ != State::open) return;
+    start_close(code, reason);
+    drop_waiting();
+}
+
+// What came before is still served.
+void Connection::go_away() {
+    if (state_ == State::open) start_close(CloseCode::going_away, "the server is shutting down");
+}
+
+void Connection::start_close(CloseCode code, std::string_view reason) {
     protocol_.send_close(*transport_, code, reason);
     if (close_waits_) {  // the peer has closed before us
         shut(close_code_, close_reason_);

@@ -74,8 +74,8 @@ public:
     bool write_message(std::string_view data, bool binary = false);
     // A frame that was encoded before, shared by many connections (see Broadcast).
     bool write_frame(const net::SharedBytes& frame);
-    // Starts the close handshake; later messages from the peer are dropped. std::invalid_argument for a code that may
-    // not be sent (1005, 1006 …), or a reason over 123 bytes or not UTF-8. Does nothing once closing.
+    // Starts the close handshake; no message is given any more. std::invalid_argument for a code that may not be sent
+    // (1005, 1006 …), or a reason over 123 bytes or not UTF-8. Does nothing once closing.
     void close(CloseCode code = CloseCode::normal_closure, std::string_view reason = {});
 
     bool is_open() const noexcept { return state_ == State::open; }
@@ -92,7 +92,7 @@ public:
 
     // ---- for the server
 
-    void go_away() override { close(CloseCode::going_away, "the server is shutting down"); }
+    void go_away() override;
     void abort() noexcept override;
     EventLoop& loop() const noexcept { return loop_; }
     void sweep(int tick) override;
@@ -133,6 +133,7 @@ private:
     void end_later() noexcept;
     void tell_face() noexcept;
     void too_slow() noexcept;
+    void start_close(CloseCode code, std::string_view reason);
     void arm_close_timer();
     void release_request() noexcept { request_.reset(); }
     // The face has returned, or will do no more: the object ends here if the connection is closed.

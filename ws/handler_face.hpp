@@ -74,10 +74,13 @@ public:
     void opened(Connection& connection) override {
         connection_ = &connection;
         handler_.connection_ = &connection;
-        if constexpr (opens_in_task) return start_task();
-        guarded("open", [this] { handler_.open(); });
-        release_request(connection);
-        is_open_ = true;
+        if constexpr (opens_in_task) {
+            start_task();
+        } else {
+            guarded("open", [this] { handler_.open(); });
+            release_request(connection);
+            is_open_ = true;
+        }
     }
     bool message(Connection&, MessageView view) override {
         if constexpr (answers_in_task) return false;

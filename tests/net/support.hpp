@@ -129,6 +129,7 @@ public:
     // Exactly so many; fewer only if the connection ends.
     std::string read(std::size_t count) {
         std::string bytes;
+        if (count == 0) return bytes;
         world_->run_until([&] {
             bytes += read_now(std::min<std::size_t>(count - bytes.size(), 64 * 1024));
             return bytes.size() == count || ended();

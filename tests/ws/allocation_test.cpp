@@ -1,0 +1,116 @@
+// What a request and a message cost once warm: no allocation. Counted by this program's own operator new; a sanitizer
+// brings its own, and turns the frame pool off.
+#include <stepwise/tests/ws/support.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <new>
+
+#if STEPWISE_FRAME_POOL && !defined(__SANITIZE_THREAD__)
+#define COUNTS_ALLOCATIONS 1
+#else
+#define COUNTS_ALLOCATIONS 0
+#endif
+
+#if COUNTS_ALLOCATIONS
+
+namespace {
+
+long allocations = 0;
+
+}  // namespace
+
+void* operator new(std::size_t bytes) {
+    ++allocations;
+    if (void* memory = std::malloc(bytes)) return memory;
+    throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept {
+    std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+    std::free(memory);
+}
+
+namespace {
+
+using namespace ws_test;
+using http::Request;
+using http::Response;
+using ws::Connection;
+using ws::MessageView;
+
+class Echo : public ws::WebSocketHandler {
+public:
+    void on_message(MessageView message) { write_message(message.data, !message.is_text); }
+};
+
+Coro<void> echo(Connection& connection) {
+    while (auto message = co_await connection.receive()) {
+        co_await connection.send(message->data());
+    }
+}
+
+Coro<Response> answer_later(const Request& request) {
+    co_return Response(200, request.body().empty() ? "short" : "body", "text/plain");
+}
+
+struct Scene : WsServed {
+    Scene() {
+        http::Router router;
+        router.get("/", [](const Request&) { return Response::text("Hello, World!"); });
+        router.get("/users/{id}", [](const Request&) { return Response::text("Hello, user!"); });
+        router.get("/later", answer_later);
+        router.post("/body", [](const Request& request) {
+            return Response(200, request.body().size() == 3000 ? "all" : "some", "text/plain");
+        });
+        router.get("/ws", ws::handler<Echo>());
+        router.get("/ws_later", ws::coroutine(echo));
+        serve(std::move(router));
+    }
+
+    // Of the second thousand rounds.
+    long allocations_of(Peer& client, std::string_view request) {
+        long before = 0;
+        char answer[16 * 1024];
+        for (int round = 0; round < 2000; ++round) {
+            if (round == 1000) before = allocations;
+            static_cast<void>(::send(client.fd(), request.data(), request.size(), MSG_NOSIGNAL));
+            while (::recv(client.fd(), answer, sizeof(answer), MSG_DONTWAIT) <= 0) loop().run_once(false);
+        }
+        return allocations - before;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("a request costs no allocation once warm") {
+    Scene scene;
+    Peer client = scene.connect();
+    CHECK(scene.allocations_of(client, get("/")) == 0);
+    CHECK(scene.allocations_of(client, get("/users/42", "Accept: */*\r\nUser-Agent: test\r\n")) == 0);
+    CHECK(scene.allocations_of(client, post("/body", std::string(3000, 'b'))) == 0);
+    CHECK(scene.allocations_of(client, get("/nowhere%20here")) <= 2000);
+    CHECK(scene.allocations_of(client, get("/later")) == 0);
+}
+
+TEST_CASE("an echoed message costs no allocation once warm, with either face") {
+    Scene scene;
+    Peer plain = scene.open("/ws");
+    CHECK(scene.allocations_of(plain, text_frame("hello")) == 0);
+    CHECK(scene.allocations_of(plain, text_frame(std::string(1500, 'x'))) == 0);
+    Peer coroutine = scene.open("/ws_later");
+    CHECK(scene.allocations_of(coroutine, text_frame("hello")) == 0);
+    CHECK(scene.allocations_of(coroutine, text_frame(std::string(1500, 'x'))) == 0);
+    CHECK(scene.allocations_of(coroutine, text_frame("one") + text_frame("two")) == 0);
+}
+
+#else
+
+TEST_CASE("a request and a message cost no allocation once warm") {
+    std::puts("SKIPPED no allocation once warm: a sanitizer counts memory itself, and the frame pool is off");
+}
+
+#endif

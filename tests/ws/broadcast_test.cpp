@@ -1,0 +1,153 @@
+#include <stepwise/tests/ws/support.hpp>
+
+#include <stepwise/ws/broadcast.hpp>
+
+#include <doctest/doctest.h>
+
+using namespace ws_test;
+using ws::Broadcast;
+using ws::MessageView;
+using ws::WebSocketHandler;
+
+namespace {
+
+struct Room {
+    Broadcast everybody;
+    Log log;
+    bool tells_when_one_leaves = false;
+};
+
+class Member : public WebSocketHandler {
+public:
+    explicit Member(Room& room) : room_(room) {}
+    void open() { room_.everybody.add(connection()); }
+    void on_message(MessageView message) {
+        if (message.data == "others") {
+            room_.everybody.send(message.data, &connection());
+        } else if (message.is_text) {
+            room_.everybody.send(message.data);
+        } else {
+            room_.everybody.send_binary(message.data);
+            write_message("behind it");
+        }
+    }
+    void on_close() {
+        CHECK(room_.everybody.remove(connection()));
+        CHECK_FALSE(room_.everybody.remove(connection()));
+        room_.log.push_back("left " + code_text(close_code()));
+        if (room_.tells_when_one_leaves) room_.everybody.send(std::string(300'000, 'L'));
+    }
+
+private:
+    Room& room_;
+};
+
+struct Scene : WsServed {
+    explicit Scene(std::size_t queued_bytes_max = 8 * 1024 * 1024, int ping_interval_seconds = 0) {
+        http::Router router;
+        ws::ConnectionOptions options;
+        options.ping_interval_seconds = ping_interval_seconds;
+        options.queued_bytes_max = queued_bytes_max;
+        router.get("/", ws::handler<Member>(options, std::ref(room)));
+        serve(std::move(router));
+    }
+    ~Scene() { server.reset(); }
+
+    Room room;
+};
+
+}  // namespace
+
+TEST_CASE("everybody gets every message once and in order, the sender too unless it is left out") {
+    Scene scene;
+    std::vector<Peer> members;
+    for (int count = 0; count < 3; ++count) members.push_back(scene.open());
+    CHECK(scene.room.everybody.size() == 3);
+    members[0].send(text_frame("one"));
+    scene.settle();
+    members[1].send(text_frame("others"));
+    scene.settle();
+    std::string large = pattern(70'000);
+    members[2].send(client_frame(Opcode::binary, large));
+    for (std::size_t number = 0; number < 3; ++number) {
+        CHECK(read_frame(members[number]) == "text:one");
+        if (number != 1) CHECK(read_frame(members[number]) == "text:others");
+        CHECK(read_frame(members[number]) == "binary:" + large);
+        if (number == 2) CHECK(read_frame(members[number]) == "text:behind it");
+    }
+    members[0].send(close_frame(1000));
+    scene.run_until([&] { return scene.room.everybody.size() == 2; });
+    members[1].send(text_frame("two left"));
+    CHECK(read_frame(members[1]) == "text:two left");
+    CHECK(read_frame(members[2]) == "text:two left");
+    CHECK(read_frame(members[0]) == "close:1000");
+    CHECK(read_frame(members[0]) == "end");
+}
+
+TEST_CASE("two hundred members: the one that never reads delays nobody, costs little, and is closed") {
+    constexpr std::size_t limit = 200'000;
+    Scene scene(limit);
+    std::vector<Peer> members;
+    for (int count = 0; count < 200; ++count) members.push_back(scene.open("/", count == 0 ? 4096 : 0));
+    members[1].send(text_frame("one"));
+    for (std::size_t number = 1; number < 200; ++number) REQUIRE(read_frame(members[number]) == "text:one");
+    std::string bytes(20'000, 'x');
+    int rounds = 0;
+    while (scene.room.log.empty() && rounds < 2000) {
+        ++rounds;
+        scene.room.everybody.send(bytes);
+        scene.turns(2);
+        for (std::size_t number = 1; number < 200; ++number) REQUIRE(read_frame(members[number]).size() == 20'005);
+    }
+    CHECK(rounds > 10);
+    CHECK(scene.room.log == Log{"left 1013"});
+    CHECK(scene.room.everybody.size() == 199);
+    scene.room.everybody.send("after");
+    for (std::size_t number = 1; number < 200; ++number) REQUIRE(read_frame(members[number]) == "text:after");
+    CHECK(members[0].read_to_end().size() > 0);
+}
+
+TEST_CASE("members that become too slow within one send all leave, and nobody is called from within it") {
+    Scene scene(1000);
+    std::vector<Peer> members;
+    for (int count = 0; count < 10; ++count) members.push_back(scene.open());
+    scene.room.tells_when_one_leaves = true;
+    scene.loop().call_soon([&] {
+        scene.room.everybody.send(std::string(2000, 'x'));
+        CHECK(scene.room.log.empty());
+        CHECK(scene.room.everybody.size() == 10);
+        scene.room.everybody.send("nobody gets this");
+    });
+    scene.run_until([&] { return scene.room.log.size() == 10; });
+    CHECK(scene.room.everybody.size() == 0);
+    scene.run_until_gone();
+    for (Peer& member : members) CHECK(member.read_to_end() == "");
+}
+
+TEST_CASE("a sweep that finds a dead member may end others, whoever comes next") {
+    Scene scene(200'000, 5);
+    std::vector<Peer> members;
+    for (int count = 0; count < 10; ++count) members.push_back(scene.open());
+    // What one leaves behind is too much for all the others.
+    scene.room.tells_when_one_leaves = true;
+    SUBCASE("all are silent") {}
+    SUBCASE("some are alive") {
+        scene.pass(6s);
+        for (std::size_t number = 0; number < 10; number += 3) members[number].send(client_frame(Opcode::pong, ""));
+    }
+    scene.pass(60s);
+    scene.run_until_gone();
+    CHECK(scene.room.everybody.size() == 0);
+    CHECK(scene.room.log.size() == 10);
+}
+
+TEST_CASE("members that leave with their server are told nothing and are gone from the room") {
+    Scene scene;
+    std::vector<Peer> members;
+    for (int count = 0; count < 10; ++count) members.push_back(scene.open());
+    scene.room.tells_when_one_leaves = true;
+    scene.server.reset();
+    CHECK(scene.room.everybody.size() == 0);
+    CHECK(scene.room.log.size() == 10);
+    scene.settle();
+}

@@ -1,0 +1,252 @@
+// How connections begin, what they cost while nothing happens, and how a server ends them.
+#include <stepwise/tests/ws/support.hpp>
+
+#include <stepwise/runtime/sleep.hpp>
+
+#include <doctest/doctest.h>
+
+using namespace ws_test;
+using ws::Message;
+using ws::MessageView;
+using ws::WebSocketHandler;
+
+namespace {
+
+struct Stage {
+    Log log;
+    std::function<void()> on_message;
+    int made = 0;
+};
+
+class Echo : public WebSocketHandler {
+public:
+    explicit Echo(Stage& stage) : stage_(stage) { ++stage_.made; }
+    ~Echo() { --stage_.made; }
+    void open() { stage_.log.push_back("open"); }
+    void on_message(MessageView message) {
+        write_message(message.data);
+        if (stage_.on_message) stage_.on_message();
+    }
+    void on_close() { stage_.log.push_back("close " + code_text(close_code())); }
+
+private:
+    Stage& stage_;
+};
+
+class Picky : public WebSocketHandler {
+public:
+    explicit Picky(Stage& stage) : stage_(stage) {}
+    bool check_origin(std::string_view origin) {
+        stage_.log.push_back(std::string(origin));
+        if (origin == "http://throws") throw std::runtime_error("no opinion");
+        return origin == "https://friend.example";
+    }
+    void on_message(MessageView) {}
+
+private:
+    Stage& stage_;
+};
+
+class Sender : public WebSocketHandler {
+public:
+    explicit Sender(Stage& stage) : stage_(stage) {}
+    void open() { write_message(std::string(6 * 1024 * 1024, 's')); }
+    void on_message(MessageView) {}
+    void on_close() { stage_.log.push_back("close " + code_text(close_code()) + " " + close_reason()); }
+
+private:
+    Stage& stage_;
+};
+
+struct Scene : WsServed {
+    explicit Scene(ws::ConnectionOptions options = {}) {
+        http::Router router;
+        router.get("/", ws::handler<Echo>(options, std::ref(stage)));
+        router.get("/picky", ws::handler<Picky>(options, std::ref(stage)));
+        router.get("/sender", ws::handler<Sender>(options, std::ref(stage)));
+        serve(std::move(router));
+    }
+    ~Scene() { server.reset(); }
+    Answer answer_to(const std::string& request) {
+        Peer client = connect();
+        client.send(request);
+        return read_answer(client);
+    }
+
+    Stage stage;
+};
+
+}  // namespace
+
+// ---- the handshake
+
+TEST_CASE("pages of other origins are refused unless the handler lets them in") {
+    Scene scene;
+    CHECK(scene.answer_to(handshake("/", "Origin: http://evil.example\r\n")).status == 403);
+    CHECK(scene.answer_to(handshake("/", "Origin: null\r\n")).status == 403);
+    CHECK(scene.stage.log.empty());
+    CHECK(scene.answer_to(handshake("/", "Origin: http://test\r\n")).status == 101);
+    CHECK(scene.answer_to(handshake("/")).status == 101);
+    CHECK(scene.stage.log.size() >= 2);
+    scene.run_until_gone();
+    CHECK(scene.stage.made == 0);
+    scene.stage.log.clear();
+    CHECK(scene.answer_to(handshake("/picky", "Origin: https://friend.example\r\n")).status == 101);
+    CHECK(scene.answer_to(handshake("/picky", "Origin: http://test\r\n")).status == 403);
+    CHECK(scene.answer_to(handshake("/picky")).status == 101);
+    CHECK(scene.answer_to(handshake("/picky", "Origin: http://throws\r\n")).status == 500);
+    CHECK(scene.stage.log == Log{"https://friend.example", "http://test", "http://throws"});
+    CHECK(scene.lost.size() == 1);
+}
+
+TEST_CASE("what is no handshake is told what to ask for, and the connection stays usable") {
+    Scene scene;
+    Peer client = scene.connect();
+    client.send(get("/"));
+    Answer answer = read_answer(client);
+    CHECK(answer.status == 426);
+    CHECK(answer.has("Upgrade: websocket\r\n"));
+    CHECK(answer.has("Connection: Upgrade\r\n"));
+    std::string old = handshake();
+    old.replace(old.find("Version: 13"), 11, "Version: 8 ");
+    client.send(old);
+    answer = read_answer(client);
+    CHECK(answer.status == 426);
+    CHECK(answer.has("Sec-WebSocket-Version: 13\r\n"));
+    std::string keyless = handshake();
+    keyless.erase(keyless.find("Sec-WebSocket-Key"), 45);
+    client.send(keyless);
+    CHECK(read_answer(client).status == 400);
+    client.send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n");
+    CHECK(read_answer(client).status == 405);
+    client.send(handshake() + text_frame("now"));
+    CHECK(client.read_until("\r\n\r\n").starts_with("HTTP/1.1 101"));
+    CHECK(read_frame(client) == "text:now");
+}
+
+TEST_CASE("a handshake may follow other requests, and a request behind a refused one is answered") {
+    Scene scene;
+    Peer client = scene.connect();
+    client.send(get("/nowhere") + handshake("/", "Origin: http://evil.example\r\n") + handshake() + text_frame("hi"));
+    CHECK(read_answer(client).status == 404);
+    CHECK(read_answer(client).status == 403);
+    CHECK(client.read_until("\r\n\r\n").starts_with("HTTP/1.1 101"));
+    CHECK(read_frame(client) == "text:hi");
+}
+
+// ---- keepalive
+
+TEST_CASE("a silent peer is pinged, then closed after interval and timeout") {
+    Scene scene;
+    Peer client = scene.open();
+    scene.pass(22s);
+    CHECK(read_frame(client) == "ping:");
+    scene.pass(16s);
+    CHECK_FALSE(client.is_ended_now());
+    scene.pass(6s);
+    CHECK(client.is_ended_now());
+    CHECK(scene.stage.log == Log{"open", "close 1006"});
+    CHECK(scene.server->connection_count() == 0);
+}
+
+TEST_CASE("bytes of any kind keep a connection alive: pongs, messages, half a frame") {
+    Scene scene;
+    std::vector<Peer> clients;
+    for (int count = 0; count < 3; ++count) clients.push_back(scene.open());
+    std::string slow = client_frame(Opcode::binary, std::string(100, 'x'));
+    for (std::size_t round = 0; round < 5; ++round) {
+        scene.pass(30s);
+        clients[0].send(client_frame(Opcode::pong, ""));
+        clients[1].send(text_frame("here"));
+        clients[2].send(slow.substr(round, 1));
+        scene.settle();
+        for (Peer& client : clients) REQUIRE_FALSE(client.is_ended_now());
+    }
+    CHECK(scene.server->connection_count() == 3);
+}
+
+TEST_CASE("a peer that reads slowly and says nothing lives; one that has stopped does not") {
+    Scene scene;
+    Peer slow = scene.open("/sender", 64 * 1024);
+    Peer stopped = scene.open("/sender", 64 * 1024);
+    scene.turns(500);
+    for (int round = 0; round < 8; ++round) {
+        slow.read(600'000);
+        scene.pass(15s);
+    }
+    CHECK(scene.server->connection_count() == 1);
+    CHECK(scene.stage.log.size() == 1);
+    CHECK(scene.stage.log[0].starts_with("close 1006 keepalive"));
+    CHECK_FALSE(slow.is_ended_now());
+    CHECK(stopped.read_to_end().size() < 6 * 1024 * 1024);
+}
+
+TEST_CASE("without an interval nobody is pinged") {
+    ws::ConnectionOptions options;
+    options.ping_interval_seconds = 0;
+    Scene scene(options);
+    Peer client = scene.open();
+    scene.pass(200s);
+    CHECK(client.read_now() == "");
+    CHECK_FALSE(client.ended());
+}
+
+// ---- the server's end
+
+TEST_CASE("a shutdown says 1001 to all, and waits for their answers until its deadline") {
+    Scene scene;
+    std::vector<Peer> clients;
+    for (int count = 0; count < 20; ++count) clients.push_back(scene.open());
+    clients[3].send(text_frame("on the way"));
+    scene.settle();
+    Task<void> shutdown = scene.start_shutdown(5s);
+    CHECK_THROWS_AS(scene.connect(), std::system_error);
+    CHECK(read_frame(clients[3]).starts_with("text:on the way"));
+    for (Peer& client : clients) CHECK(read_frame(client) == "close:1001 the server is shutting down");
+    CHECK_FALSE(shutdown.done());
+    SUBCASE("all answer") {
+        for (Peer& client : clients) client.send(close_frame(1001));
+        scene.run_until([&] { return shutdown.done(); });
+        for (Peer& client : clients) CHECK(client.read_to_end() == "");
+        CHECK(scene.stage.log.back() == "close 1001");
+    }
+    SUBCASE("one does not") {
+        for (std::size_t count = 1; count < clients.size(); ++count) clients[count].send(close_frame(1001));
+        scene.pass(4s);
+        CHECK_FALSE(shutdown.done());
+        CHECK(scene.server->connection_count() == 1);
+        scene.pass(2s);
+        CHECK(shutdown.done());
+        CHECK(clients[0].is_ended_now());
+        CHECK(scene.stage.log.back() == "close 1006");
+    }
+    CHECK(scene.stage.log.size() == 40);
+    CHECK(scene.stage.made == 0);
+}
+
+TEST_CASE("a hook may start a shutdown, and another while the first one runs") {
+    Scene scene;
+    std::optional<Task<void>> first, second;
+    scene.stage.on_message = [&] {
+        (first ? second : first).emplace(scene.loop().create_task(scene.server->shutdown(5s)));
+    };
+    Peer client = scene.open();
+    client.send(text_frame("one") + text_frame("two"));
+    CHECK(read_frame(client) == "text:one");
+    CHECK(read_frame(client) == "text:two");
+    CHECK(read_frame(client) == "close:1001 the server is shutting down");
+    client.send(close_frame(1001));
+    scene.run_until([&] { return first->done() && second->done(); });
+    CHECK(scene.stage.log == Log{"open", "close 1001"});
+}
+
+TEST_CASE("a server that ends without a shutdown calls every on_close at once") {
+    Scene scene;
+    std::vector<Peer> clients;
+    for (int count = 0; count < 5; ++count) clients.push_back(scene.open());
+    clients.push_back(scene.open("/sender", 4096));
+    scene.server.reset();
+    CHECK(scene.stage.log.size() == 11);
+    CHECK(scene.stage.made == 0);
+    for (Peer& client : clients) client.read_to_end();
+}
