@@ -186,8 +186,15 @@ Connection::Exchange& Connection::own_exchange() {
     if (exchange_ == nullptr) {
         exchange_ = std::make_unique<Exchange>();
         exchange_->connection = this;
+        exchange_->request.swap(server().scratch_request());  // with its memory, and what it says already
     }
     return *exchange_;
+}
+
+// The next exchange begins with its memory.
+void Connection::give_back(Request& request) {
+    request.clear();
+    server().scratch_request().swap(request);
 }
 
 bool Connection::finish_request() {
@@ -218,10 +225,7 @@ bool Connection::call_plain(const PlainHandler& handler, const Request& request)
 }
 
 bool Connection::start_coroutine(const CoroHandler& handler) {
-    if (exchange_ == nullptr) {
-        own_exchange().request.swap(server().scratch_request());
-    }
-    exchange_->request.own();
+    own_exchange().request.own();
     running_ = exchange_.get();
     enter(Phase::handler);
     handling_ = server().loop().create_task(run_coroutine(std::move(exchange_), handler));
@@ -247,6 +251,7 @@ Coro<void> Connection::run_coroutine(std::unique_ptr<Exchange> exchange, const C
 }
 
 void Connection::coroutine_done(const Response& response) {
+    give_back(running_->request);
     running_ = nullptr;
     handling_.reset();
     if (respond(response) && !is_waiting()) go_on();
@@ -270,7 +275,10 @@ bool Connection::upgrade(UpgradeHandler& handler, Request& request) {
 // ---- responses
 
 bool Connection::respond(const Response& response) {
-    exchange_.reset();
+    if (exchange_ != nullptr) {
+        give_back(exchange_->request);
+        exchange_.reset();
+    }
     WriteOptions options;
     options.head_request = head_request_;
     options.keep_alive = keep_alive_ && !going_away_ && !response.close_connection;

@@ -65,6 +65,7 @@ private:
     void go_on();
     void end_of_input();
     Exchange& own_exchange();
+    void give_back(Request& request);
     void enter(Phase phase) noexcept;
     bool is_waiting() const noexcept { return phase_ >= Phase::handler; }
 

@@ -387,9 +387,6 @@ TEST_CASE("the loop may end while connections are open, hooks wait and a handler
     scene.turns(3);
     clients[3].reset();
     SUBCASE("at once") {}
-    SUBCASE("some turns later") {
-        scene.turns(3);
-    }
     SUBCASE("after a cancelled shutdown") {
         Task<void> shutdown = scene.loop().create_task(scene.server->shutdown(10s));
         scene.turns(2);
