@@ -25,6 +25,25 @@ Coro<void> echo(Log& log, Connection& connection) {
     log.push_back("closed " + code_text(connection.close_code()) + " " + connection.close_reason());
 }
 
+// Waits at the gate, then answers all that has come.
+Coro<void> echo_late(Gate& gate, Log& log, Connection& connection) {
+    Future<void> opened = gate.arrive();
+    co_await opened;
+    while (auto message = co_await connection.receive()) {
+        log.push_back(std::string(message->data()));
+        connection.write_message(message->data());
+    }
+    auto again = co_await connection.receive();
+    log.push_back(again ? "more" : code_text(connection.close_code()));
+}
+
+Coro<void> leave_late(Gate& gate, Log& log, Connection& connection) {
+    Future<void> opened = gate.arrive();
+    co_await opened;
+    connection.close(static_cast<CloseCode>(4444));
+    log.push_back(code_text(connection.close_code()));
+}
+
 struct Scene : WsServed {
     explicit Scene(ws::ConnectionOptions options = {}) {
         http::Router router;
@@ -261,26 +280,8 @@ TEST_CASE("what may not be in a Close frame is refused, and the connection stays
 
 TEST_CASE("messages that came before the peer's Close can be received and answered, then it is closed") {
     Scene scene(quiet());
-    struct Programs {
-        static Coro<void> late(Gate& gate, Log& log, Connection& connection) {
-            Future<void> opened = gate.arrive();
-            co_await opened;
-            while (auto message = co_await connection.receive()) {
-                log.push_back(std::string(message->data()));
-                connection.write_message(message->data());
-            }
-            auto again = co_await connection.receive();
-            log.push_back(again ? "more" : code_text(connection.close_code()));
-        }
-        static Coro<void> leaves(Gate& gate, Log& log, Connection& connection) {
-            Future<void> opened = gate.arrive();
-            co_await opened;
-            connection.close(static_cast<CloseCode>(4444));
-            log.push_back(code_text(connection.close_code()));
-        }
-    };
     Gate gate(scene);
-    scene.program = [&](Connection& c) { return Programs::late(gate, scene.log, c); };
+    scene.program = [&](Connection& c) { return echo_late(gate, scene.log, c); };
     std::string bytes = text_frame("one") + text_frame("two") + close_frame(4000);
     SUBCASE("in time") {
         Peer client = scene.open("/program");
@@ -304,6 +305,13 @@ TEST_CASE("messages that came before the peer's Close can be received and answer
         scene.run_until_gone();
         CHECK(scene.log == Log{"closed 4000 "});
     }
+}
+
+TEST_CASE("a peer's Close does not wait for a face forever, nor for one that closes or a peer that has left") {
+    Scene scene(quiet());
+    Gate gate(scene);
+    scene.program = [&](Connection& c) { return echo_late(gate, scene.log, c); };
+    std::string bytes = text_frame("one") + text_frame("two") + close_frame(4000);
     SUBCASE("too late to answer") {
         Peer client = scene.open("/program");
         client.send(bytes);
@@ -324,7 +332,7 @@ TEST_CASE("messages that came before the peer's Close can be received and answer
         CHECK(scene.log == Log{"one", "two", "4000"});
     }
     SUBCASE("the coroutine closes instead") {
-        scene.program = [&](Connection& c) { return Programs::leaves(gate, scene.log, c); };
+        scene.program = [&](Connection& c) { return leave_late(gate, scene.log, c); };
         Peer client = scene.open("/program");
         client.send(bytes);
         scene.settle();
