@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <cassert>
 #include <cstddef>
 #include <cstring>
 #include <stdexcept>
@@ -13,7 +14,14 @@
 namespace stepwise::net {
 
 Address Address::tcp(std::string_view ip, std::uint16_t port) {
-    std::string text(ip == "localhost" ? std::string_view("127.0.0.1") : ip);
+    const std::optional<Address> address = from_number(ip == "localhost" ? "127.0.0.1" : ip, port);
+    if (!address) throw std::invalid_argument(fmt::format("'{}' is not an IP address", ip));
+    return *address;
+}
+
+std::optional<Address> Address::from_number(std::string_view ip, std::uint16_t port) {
+    if (ip.find('\0') != std::string_view::npos) return std::nullopt;
+    const std::string text(ip);
     Address address;
     auto* four = reinterpret_cast<sockaddr_in*>(&address.storage_);
     auto* six = reinterpret_cast<sockaddr_in6*>(&address.storage_);
@@ -26,9 +34,17 @@ Address Address::tcp(std::string_view ip, std::uint16_t port) {
         six->sin6_port = htons(port);
         address.size_ = sizeof(sockaddr_in6);
     } else {
-        throw std::invalid_argument(fmt::format("'{}' is not an IP address", ip));
+        return std::nullopt;
     }
     return address;
+}
+
+Address Address::from_socket_address(const sockaddr* address, socklen_t size) noexcept {
+    assert(size <= sizeof(sockaddr_storage));
+    Address copy;
+    std::memcpy(&copy.storage_, address, size);
+    copy.size_ = size;
+    return copy;
 }
 
 Address Address::unix_socket(std::string_view path) {

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,10 @@ public:
 
     // `ip`: dotted IPv4 or IPv6 text, or "localhost" for 127.0.0.1. Throws std::invalid_argument for anything else.
     static Address tcp(std::string_view ip, std::uint16_t port);
+    // The same for numbers only; nothing for any other text.
+    static std::optional<Address> from_number(std::string_view ip, std::uint16_t port);
+    // Copied from what a system call filled.
+    static Address from_socket_address(const sockaddr* address, socklen_t size) noexcept;
     // Throws std::invalid_argument for a path that is empty or does not fit sockaddr_un (107 bytes; unix(7)).
     static Address unix_socket(std::string_view path);
     // The local or remote end of a socket. Throws std::system_error.

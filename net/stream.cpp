@@ -1,4 +1,5 @@
 #include <sys/socket.h>
+#include <stepwise/net/connect.hpp>
 #include <stepwise/net/stream.hpp>
 
 #include <fmt/format.h>
@@ -86,22 +87,13 @@ Stream& Stream::operator=(Stream&&) noexcept = default;
 Stream::~Stream() = default;
 
 Coro<Stream> Stream::connect(Address address) {
-    EventLoop& loop = EventLoop::current();
-    UniqueFd socket = make_stream_socket(address.family());
-    struct Forget {  // whatever happens, the reactor knows the descriptor no longer when it is closed
-        EventLoop& loop;
-        int fd;
-        ~Forget() {
-            if (fd >= 0) loop.reactor().forget(fd);
-        }
-    } forget{loop, socket.get()};
-    try {
-        co_await io::connect(socket.get(), address.get(), address.size());
-    } catch (const std::system_error& error) {
-        throw_system_error(error.code().value(), "cannot connect to " + address.to_string());
-    }
-    forget.fd = -1;
-    co_return Stream(loop, std::move(socket));
+    UniqueFd socket = co_await connect_socket(address);
+    co_return Stream(EventLoop::current(), std::move(socket));
+}
+
+Coro<Stream> Stream::connect(std::string host, std::uint16_t port) {
+    UniqueFd socket = co_await connect_socket(std::move(host), port);
+    co_return Stream(EventLoop::current(), std::move(socket));
 }
 
 Coro<std::size_t> Stream::read_some(std::span<char> buffer) {

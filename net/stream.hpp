@@ -34,8 +34,9 @@ public:
     Stream& operator=(Stream&&) noexcept;
     ~Stream();
 
-    // TCP or Unix, whatever the address is. Throws std::system_error naming the address.
+    // A new connection, as net/connect.hpp says. Throws std::system_error naming the address, or host and address.
     static Coro<Stream> connect(Address address);
+    static Coro<Stream> connect(std::string host, std::uint16_t port);
 
     // At least one byte, at most buffer.size(); 0 is the peer's end, or an empty buffer.
     Coro<std::size_t> read_some(std::span<char> buffer);
