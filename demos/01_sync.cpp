@@ -20,6 +20,7 @@ net::DemoOptions options;
 
 void say(const std::string& zh, const std::string& en);
 
+//[ requests
 void request_a() {
     say("A 进入", "A in");
     say("A 离开", "A out");
@@ -29,6 +30,7 @@ void request_b() {
     say("B 进入", "B in");
     say("B 离开", "B out");
 }
+//]
 
 void say(const std::string& zh, const std::string& en) {
     fmt::print("{}\n", options.language == net::Language::chinese ? zh : en);
@@ -39,7 +41,9 @@ void say(const std::string& zh, const std::string& en) {
 int main(int argc, char** argv) {
     options = net::parse_demo_options(argc, argv, "Two requests, one after the other.");
 
+    //[ serve
     request_a();
     request_b();
+    //]
     // Simplified: a real server stays alive here and waits for the next request. This one knows that no more will come.
 }

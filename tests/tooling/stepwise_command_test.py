@@ -50,6 +50,9 @@ class StepwiseCommandTest(unittest.TestCase):
             (tools / tool).write_text(f"#!/usr/bin/env bash\n{text}\n")
             (tools / tool).chmod(0o755)
         self.project = self.home / "the project"
+        checker = self.project / "tutorial" / "tools" / "chapters.py"
+        checker.parent.mkdir(parents=True)
+        checker.write_text("import sys\nprint('chapters', sys.argv[1:])\n")
         for path, text in {"01_sync.cpp": "// One at a time\n", "07_gen_v2.cpp": "// The decorator\n",
                            "08_gen_v3.cpp": "// No globals\n", "12_client/client.cpp": "// A client\n",
                            "12_client/part.hpp": "", "chat/chat.cpp": "// A chat room\n",
@@ -107,6 +110,11 @@ class StepwiseCommandTest(unittest.TestCase):
     def test_chat_and_serve_are_the_programs_of_that_name(self):
         self.assertEqual(self.run_command("chat", "--port", "0")[1], f"chat in {self.home}:\n<--port><0>")
         self.assertEqual(self.run_command("serve", "--port", "0")[1], f"stepwise_site in {self.home}:\n<--port><0>")
+
+    def test_chapters_builds_what_they_run_and_hands_its_flags_to_the_checker(self):
+        code, out, errors = self.run_command("chapters", "--write")
+        self.assertEqual((code, out), (0, f"chapters ['--build', '{self.project}/build', '--write']\n"), errors)
+        self.assertEqual(self.run_command("chapters", FAKE_BUILD="broken")[0], 1)
 
     def test_it_works_through_a_link_from_another_folder(self):
         link = self.home / "link"

@@ -1,0 +1,115 @@
+"""A graph of boxes and arrows, whose every part names what proves it.
+
+`node: ID @ COLUMN,ROW | LABEL | PROOF` and `arrow: ID -> ID | LABEL | PROOF` (`wrong:` for an arrow that is one). A
+proof is `shown TEXT`, a text in a listing or an output of the same chapter, or `code PATH: TEXT`, one in a file.
+"""
+
+import dataclasses
+import re
+
+from figure_options import FigureError
+from svg import LINE_HEIGHT, WIDTH, Canvas, text_width, wrap
+
+NODE = re.compile(r"node: (\w+) @ (\d+),(\d+) \| (.+) \| (.+)")
+ARROW = re.compile(r"(arrow|wrong): (\w+) -> (\w+) \| (.*) \| (.+)")
+MARGIN = 20
+ROW_GAP = 74
+COLUMN_GAP = 110
+
+
+@dataclasses.dataclass
+class Box:
+    column: int
+    row: int
+    lines: list
+    x: float = 0
+    y: float = 0
+    width: float = 0
+    height: float = 0
+
+    @property
+    def center(self):
+        return self.x + self.width / 2, self.y + self.height / 2
+
+    def edge_towards(self, x, y):
+        """Where the line from the middle to a point leaves the box."""
+        middle_x, middle_y = self.center
+        far_x, far_y = x - middle_x, y - middle_y
+        part = min(self.width / 2 / abs(far_x) if far_x else 9e9, self.height / 2 / abs(far_y) if far_y else 9e9)
+        return middle_x + far_x * part, middle_y + far_y * part
+
+
+def draw(title, options, text, language, proves):
+    del text, language
+    boxes, arrows = {}, []
+    for line in options:
+        node, arrow = NODE.fullmatch(line), ARROW.fullmatch(line)
+        if not node and not arrow:
+            raise FigureError(f"'{line}' is neither node: ID @ COLUMN,ROW | LABEL | PROOF nor "
+                              "arrow: ID -> ID | LABEL | PROOF")
+        proof = (node or arrow).groups()[-1]
+        if not proves(proof):
+            raise FigureError(f"nothing proves '{line}': there is no {proof}")
+        if node:
+            boxes[node.group(1)] = Box(int(node.group(2)), int(node.group(3)), node.group(4).split(" / "))
+        else:
+            arrows.append((arrow.group(2), arrow.group(3), arrow.group(4), arrow.group(1) == "wrong"))
+    unknown = [name for source, target, *_ in arrows for name in (source, target) if name not in boxes]
+    if unknown or not boxes:
+        raise FigureError(f"there is no node '{unknown[0]}'" if unknown else "a graph needs a node")
+    height = _place(list(boxes.values()))
+    canvas = Canvas(title)
+    for source, target, label, wrong in arrows:
+        back = any((target, source) == (other[0], other[1]) for other in arrows)
+        _draw_arrow(canvas, boxes[source], boxes[target], label, wrong, back)
+    for number, box in enumerate(boxes.values()):
+        canvas.rect(box.x, box.y, box.width, box.height, "one" if number == 0 else "box", 10)
+        top = box.y + (box.height - LINE_HEIGHT * len(box.lines)) / 2 + 17
+        canvas.lines(box.center[0], top, box.lines, "head" if len(box.lines) == 1 else "", "middle")
+    return canvas.finish(height)
+
+
+def _place(boxes):
+    columns, rows = max(box.column for box in boxes), max(box.row for box in boxes)
+    width = (WIDTH - 2 * MARGIN - COLUMN_GAP * (columns - 1)) / columns
+    heights = {}
+    for box in boxes:
+        box.lines = [part for line in box.lines for part in wrap(line, width - 16)]
+        heights[box.row] = max(heights.get(box.row, 0), LINE_HEIGHT * len(box.lines) + 22)
+    tops, y = {}, MARGIN
+    for row in range(1, rows + 1):
+        tops[row] = y
+        y += heights.get(row, 0) + (ROW_GAP if row < rows else 0)
+    for box in boxes:
+        box.width = min(width, max(text_width(line) for line in box.lines) + 40)
+        box.x = MARGIN + (box.column - 1) * (width + COLUMN_GAP) + (width - box.width) / 2
+        box.y, box.height = tops[box.row], heights[box.row]
+    return y + MARGIN
+
+
+def _draw_arrow(canvas, source, target, label, wrong, back):
+    if source is target:
+        x, y = source.x + source.width, source.center[1]
+        canvas.arrow([(x, y - 10), (x + 26, y - 10), (x + 26, y + 10), (x, y + 10)], wrong)
+        _label(canvas, x + 32, y + 5, label, wrong, "start")
+        return
+    (x1, y1), (x2, y2) = source.center, target.center
+    length = ((x2 - x1) ** 2 + (y2 - y1) ** 2) ** 0.5
+    # Two arrows there and back keep to their own side.
+    side_x, side_y = ((y1 - y2) / length * 13, (x2 - x1) / length * 13) if back else (0, 0)
+    begin, end = source.edge_towards(x2, y2), target.edge_towards(x1, y1)
+    points = [(begin[0] + side_x, begin[1] + side_y), (end[0] + side_x, end[1] + side_y)]
+    canvas.arrow(points, wrong)
+    middle_x, middle_y = (points[0][0] + points[1][0]) / 2, (points[0][1] + points[1][1]) / 2
+    if abs(x2 - x1) > abs(y2 - y1):
+        below = back and x2 < x1
+        _label(canvas, middle_x, middle_y + (-24 if below else 24) * (-1 if not back else 1), label, wrong, "middle")
+    else:
+        right = side_x >= 0
+        _label(canvas, middle_x + (12 if right else -12), middle_y + 5, label, wrong, "start" if right else "end")
+
+
+def _label(canvas, x, y, label, wrong, anchor):
+    lines = label.split(" / ") if label else []
+    text = [("✗ " if wrong else "") + line for line in lines]
+    canvas.lines(x, y - (len(text) - 1) * LINE_HEIGHT / 2, text, "wrongtext" if wrong else "quiet", anchor)

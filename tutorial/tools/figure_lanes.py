@@ -1,0 +1,96 @@
+"""A figure of lanes: time runs down, each line of the run stands in the lane of who printed it, arrows join lines."""
+
+from figure_options import FigureError, LaneOptions
+from runs import parse_line
+from svg import LINE_HEIGHT, WIDTH, Canvas, wrap
+
+GUTTER = 84
+GAP = 10
+TOP = 56
+
+
+def draw(title, lines, text, language):
+    del language
+    options = LaneOptions.parse(lines)
+    rows = [(parse_line(line), options) for line in text.splitlines() if line.strip()]
+    entries = [(line, None if line.text.startswith("--") else options.lane_of(line)) for line, _ in rows]
+    entries = [(line, lane) for line, lane in entries if lane or line.text.startswith("--")]
+    names = [name for name, _ in options.lanes] or list(dict.fromkeys(lane for _, lane in entries if lane))
+    timed = any(line.seconds is not None for line, _ in entries)
+    picture = _Lanes(Canvas(title), names, GUTTER if timed else 16)
+    picture.draw_rows(entries)
+    for arrow in options.arrows:
+        picture.draw_arrow(arrow)
+    return picture.finish()
+
+
+class _Lanes:
+    def __init__(self, canvas, names, left):
+        self.canvas = canvas
+        self.left = left
+        self.names = list(dict.fromkeys(names))
+        self.width = (WIDTH - left - GAP) / len(self.names)
+        self.y = TOP
+        self.boxes = []  # (text, lane, top, height)
+        self.body_at = len(canvas.parts)
+
+    def center(self, lane):
+        return self.left + (self.names.index(lane) + 0.5) * self.width
+
+    def draw_rows(self, entries):
+        seconds = None
+        for line, lane in entries:
+            if lane is None:
+                self._draw_band(line)
+                continue
+            if line.seconds is not None and line.seconds != seconds:
+                seconds = line.seconds
+                self.canvas.line(self.left - 8, self.y, WIDTH - GAP, self.y, "grid")
+                self.canvas.text(self.left - 14, self.y + 24, f"{seconds:.1f} s", "quiet", "end")
+            self._draw_box(line, lane)
+
+    def _draw_box(self, line, lane):
+        width = self.width - 2 * GAP - (24 if len(self.names) > 1 else 0)
+        lines = wrap(line.text.strip(), width - 20)
+        height = LINE_HEIGHT * len(lines) + 12
+        x, y = self.center(lane) - width / 2, self.y + 5
+        self.canvas.rect(x, y, width, height, ("one", "two", "box")[self.names.index(lane) % 3])
+        self.canvas.lines(x + 10, y + 22, lines)
+        self.boxes.append((line.text.strip(), x, y, width, height))
+        self.y += height + 10
+
+    def _draw_band(self, line):
+        self.canvas.line(self.left - 8, self.y + 16, WIDTH - GAP, self.y + 16, "line dash")
+        self.canvas.text(self.left, self.y + 42, line.text.strip("- "), "head")
+        self.y += 56
+
+    def _box_of(self, text, last=False):
+        boxes = [box for box in self.boxes if box[0] == text]
+        if not boxes:
+            raise FigureError(f"the run has no line '{text}' for an arrow to stand at")
+        return boxes[-1 if last else 0]
+
+    def draw_arrow(self, arrow):
+        _, x1, y1, width1, height1 = self._box_of(arrow.source)
+        _, x2, y2, width2, height2 = self._box_of(arrow.target, last=True)
+        middle1, middle2 = y1 + height1 / 2, y2 + height2 / 2
+        if x1 == x2:
+            side, beside = x1 + width1, x1 + width1 + 16
+            self.canvas.arrow([(side, middle1), (beside, middle1), (beside, middle2), (side, middle2)], arrow.wrong)
+        elif x1 < x2:
+            self.canvas.arrow([(x1 + width1, middle1), (x2, middle2)], arrow.wrong)
+        else:
+            self.canvas.arrow([(x1, middle1), (x2 + width2, middle2)], arrow.wrong)
+        if arrow.label:
+            below = y2 + height2 + 18
+            self.canvas.text(x2 + 4, below, ("✗ " if arrow.wrong else "") + arrow.label,
+                             "wrongtext" if arrow.wrong else "quiet")
+
+    def finish(self):
+        heads = Canvas("")
+        for name in self.names:
+            x = self.center(name)
+            heads.text(x, 34, name, "head", "middle")
+            heads.line(x, 44, x, self.y + 4, "line dash")
+        self.canvas.parts[self.body_at:self.body_at] = heads.parts
+        return self.canvas.finish(self.y + 16)

@@ -1,0 +1,148 @@
+"""Real runs of the programs, made comparable: what an output shows.
+
+Waits are scaled down, so a stamp `[ 5.0 s | main]` comes a little late: it is moved down to the half second that the
+program waited for. A run that was too late for that (a busy machine) is made again with longer waits. Between threads
+only what the program decides is compared: each thread's own order, and what comes in an earlier half second.
+"""
+
+import collections
+import dataclasses
+import functools
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+
+SCALES = ("0.1", "0.3", "1")  # each run gives a late machine more time than the one before
+DEADLINE_SECONDS = 120
+STAMP = re.compile(r"\[ *(\d+\.\d) s((?: \| *(\w+) *)?)\] ?(.*)")
+EARLY_SECONDS = 0.05  # no wait ends early; this is for the binary fractions
+STEP_SECONDS = 0.5
+
+
+class RunError(Exception):
+    pass
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    seconds: float | None
+    thread: str
+    text: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """An output marker's words: `PROGRAM FLAGS | from: TEXT | until: TEXT | any order: THREAD`."""
+    command: tuple
+    first: str = ""  # the line that contains it is the first one shown
+    after_last: str = ""  # the line that contains it is the first one not shown any more
+    unordered: str = ""  # threads of this name may print in any order within half a second
+
+    @staticmethod
+    def parse(spec):
+        command, *settings = [part.strip() for part in spec.split(" | ")]
+        names = {"from": "first", "until": "after_last", "any order": "unordered"}
+        values = {}
+        for setting in settings:
+            name, separator, value = setting.partition(": ")
+            if name not in names or not separator:
+                raise RunError(f"'{setting}' is none of from: TEXT, until: TEXT, any order: THREAD")
+            values[names[name]] = value
+        words = tuple(shlex.split(command))
+        if not words:
+            raise RunError("name a program: 01_sync --lang en")
+        return Output(words, **values)
+
+    def select(self, lines):
+        starts = [place for place, line in enumerate(lines) if self.first in line]
+        if not starts:
+            raise RunError(f"no line of the run contains '{self.first}'")
+        lines = lines[starts[0]:]
+        if not self.after_last:
+            return lines
+        ends = [place for place, line in enumerate(lines) if self.after_last in line]
+        if not ends:
+            raise RunError(f"no line of the run contains '{self.after_last}'")
+        return lines[:ends[0]]
+
+
+def parse_line(text):
+    stamp = STAMP.fullmatch(text)
+    if not stamp:
+        return Line(None, "", text)
+    return Line(float(stamp.group(1)), stamp.group(3) or "", stamp.group(4))
+
+
+def on_the_half_second(text):
+    """A stamped line with its time moved down to the half second that it is at."""
+    stamp = STAMP.fullmatch(text)
+    if not stamp:
+        return text
+    steps = int((float(stamp.group(1)) + EARLY_SECONDS) / STEP_SECONDS)
+    return f"[{steps * STEP_SECONDS:4.1f} s{stamp.group(2)}] {stamp.group(4)}"
+
+
+def same_run(shown, found, unordered=""):
+    """True if the two outputs differ at most in what threads decide."""
+    return shown == found or _comparable(shown, unordered) == _comparable(found, unordered)
+
+
+def _comparable(text, unordered):
+    lanes, times = collections.defaultdict(list), []
+    for line in map(parse_line, text.splitlines()):
+        lanes[line.thread].append((line.seconds, line.text))
+        times.append(line.seconds)
+    if unordered:
+        lanes[unordered].sort(key=str)
+    return lanes, times
+
+
+class Programs:
+    """The built programs: demos, and those of tutorial/programs that were made for a chapter."""
+
+    def __init__(self, root, build):
+        self.root = pathlib.Path(root)
+        self.build = pathlib.Path(build)
+
+    def path_of(self, name):
+        plain = re.sub(r"^\d\d_", "", name)
+        if (self.root / "demos" / f"{name}.cpp").is_file() or (self.root / "demos" / name).is_dir():
+            program = self.build / "demos" / plain
+        elif (self.root / "tutorial" / "programs" / f"{name}.cpp").is_file():
+            program = self.build / "tutorial" / "programs" / name
+        else:
+            raise RunError(f"there is no program '{name}': neither demos/{name}.cpp nor tutorial/programs/{name}.cpp")
+        if not program.is_file():
+            raise RunError(f"{name} is not built: {program} is missing")
+        return program
+
+    @functools.lru_cache(maxsize=None)
+    def run(self, command, scale):
+        """The lines that the program prints."""
+        name, *arguments = command
+        program = self.path_of(name)
+        if not any(argument.startswith("--scale") for argument in arguments):
+            arguments += ["--scale", scale]
+        environment = {variable: value for variable, value in os.environ.items()
+                       if variable not in ("LANG", "LC_ALL", "LC_MESSAGES", "STEPWISE_DEBUG")}
+        try:
+            done = subprocess.run([program, *arguments], capture_output=True, encoding="utf-8", env=environment,
+                                  stdin=subprocess.DEVNULL, timeout=DEADLINE_SECONDS, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise RunError(f"{name} still runs after {DEADLINE_SECONDS} s") from error
+        if done.returncode != 0 or done.stderr:
+            raise RunError(f"{name} left with {done.returncode}: {done.stderr.strip()}")
+        return [line.rstrip() for line in done.stdout.splitlines()]
+
+    def show(self, output, shown):
+        """The output as the page must show it: `shown` itself if a run agrees with it."""
+        for scale in SCALES:
+            lines = self.run(output.command, scale)
+            found = "".join(on_the_half_second(line) + "\n" for line in output.select(lines))
+            if same_run(shown, found, output.unordered):
+                return shown
+            if not any(STAMP.fullmatch(line) for line in lines):
+                break
+        return found
