@@ -34,20 +34,16 @@ bool Face::take(Connection& connection, Message& message) {
     return true;
 }
 
-Connection::Connection(http::Upgrade& upgrade, http::Request& request, std::shared_ptr<const Endpoint> endpoint)
-    : ServedConnection(upgrade.server()),
-      Timer(&Connection::close_timed_out),
+Connection::Connection(EventLoop& loop, net::Transport::Owner transport, Role role, const ConnectionOptions& options,
+                       MaskKeySource mask_key_source, std::string remote_ip, int tick)
+    : Timer(&Connection::close_timed_out),
       ReadyNode(&Connection::run_end),
-      loop_(upgrade.server().loop()),
-      endpoint_(std::move(endpoint)),
-      options_(endpoint_->options()),
-      transport_(upgrade.take_transport()),
-      protocol_(Role::server, options_.protocol),
-      request_(std::make_unique<http::Request>()),
-      remote_ip_(request.remote_ip()),
-      last_activity_tick_(server().tick()) {
-    request_->swap(request);
-    request_->own();
+      loop_(loop),
+      options_(options),
+      transport_(std::move(transport)),
+      protocol_(role, options.protocol, mask_key_source),
+      remote_ip_(std::move(remote_ip)),
+      last_activity_tick_(tick) {
     transport_->set_handler(this);
     transport_->set_options(options_.transport);
 }
@@ -56,6 +52,12 @@ Connection::~Connection() {
     loop_.remove_timer(*this);
     face_.reset();
     drop_waiting();
+}
+
+void Connection::keep_request(http::Request& request) {
+    request_ = std::make_unique<http::Request>();
+    request_->swap(request);
+    request_->own();
 }
 
 // While the face is called the object stays, whatever the face does.
@@ -73,15 +75,14 @@ private:
     bool outer_;
 };
 
-void Connection::start(std::unique_ptr<Face> face, std::string_view unconsumed) {
+void Connection::start(std::unique_ptr<Face> face, std::span<char> unconsumed) {
     face_ = std::move(face);
     {
         Call call(*this);
         face_->opened(*this);
     }
     if (transport_ && !unconsumed.empty()) {
-        std::string early(unconsumed);
-        received(early);
+        received(unconsumed);
     } else {
         end_if_over();
     }
@@ -99,8 +100,7 @@ void Connection::set_nodelay(bool on) noexcept {
 // ---- receiving
 
 void Connection::received(std::span<char> bytes) {
-    last_activity_tick_ = server().tick();
-    pinged_ = false;
+    active_ = true;
     protocol_.receive_data(bytes);
     {
         Call call(*this);
@@ -259,12 +259,17 @@ void Connection::close(CloseCode code, std::string_view reason) {
     drop_waiting();
 }
 
-// What came before is still served.
-void Connection::go_away() {
-    if (state_ == State::open) start_close(CloseCode::going_away, "the server is shutting down");
+// As too_slow: the face hears of it later.
+void Connection::abort() noexcept {
+    if (state_ == State::closed) return;
+    transport_->abort();
+    shut(CloseCode::abnormal_closure, {});
+    drop_waiting();
+    end_later();
 }
 
 void Connection::start_close(CloseCode code, std::string_view reason) {
+    if (state_ != State::open) return;
     protocol_.send_close(*transport_, code, reason);
     if (close_waits_) {  // the peer has closed before us
         shut(close_code_, close_reason_);
@@ -302,13 +307,9 @@ void Connection::run_end(ReadyNode& node) {
     self.end_if_over();
 }
 
-void Connection::abort() noexcept {
+void Connection::end_now() noexcept {
     if (transport_) transport_->abort();
-    {
-        Call call(*this);  // the face may be done at once
-        end(CloseCode::abnormal_closure, {});
-        leave_server();
-    }
+    end(CloseCode::abnormal_closure, {});
     end_if_over();
 }
 
@@ -351,7 +352,11 @@ void Connection::end_if_over() noexcept {
 
 // A peer is dead when, for interval and timeout together, no byte came and it acknowledged none of ours but the ping's.
 // Bytes of any kind count, so that a ping which waits behind data condemns nobody who still reads.
-void Connection::sweep(int tick) {
+void Connection::check_peer(int tick) {
+    if (std::exchange(active_, false)) {
+        last_activity_tick_ = tick - 1;
+        pinged_ = false;
+    }
     if (state_ != State::open || options_.ping_interval_seconds == 0) return;
     int silent = tick - last_activity_tick_;
     if (silent < options_.ping_interval_seconds) return;

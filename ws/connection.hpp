@@ -1,15 +1,15 @@
-// A WebSocket connection of a server: frames to messages, messages to whoever serves it, keepalive, the close
-// handshake.
+// A WebSocket connection of either end: frames to messages, messages to its face, keepalive, the close handshake.
 //
-// It belongs to its server's list and to itself, and ends when the connection is closed and its face, a coroutine or a
-// handler object (see route.hpp), has returned. Messages that the face has not taken yet wait here; reading stops while
-// they are many, and while the peer does not take what we send. The loop's thread: elsewhere std::logic_error.
+// It belongs to itself, and ends when the connection is closed and its face will do no more: of a server's, a coroutine
+// or a handler object (see route.hpp); of a client's, whoever holds the ClientConnection (see connect.hpp). Messages
+// that the face has not taken yet wait here; reading stops while they are many, and while the peer does not take what
+// we send. The loop's thread: elsewhere std::logic_error.
 #pragma once
 
 #include <memory>
 #include <optional>
 #include <span>
-#include <stepwise/net/http/connection.hpp>
+#include <stepwise/net/http/message.hpp>
 #include <stepwise/net/shared_bytes.hpp>
 #include <stepwise/net/transport.hpp>
 #include <stepwise/ws/face.hpp>
@@ -19,8 +19,6 @@
 #include <string_view>
 
 namespace stepwise::ws {
-
-class Endpoint;
 
 struct ConnectionOptions {
     ProtocolOptions protocol;
@@ -47,11 +45,7 @@ public:
     std::string reason;
 };
 
-class Connection final : private net::TransportHandler,
-                         public http::ServedConnection,
-                         private Timer,
-                         private ReadyNode,
-                         public frame_pool::Pooled {
+class Connection : private net::TransportHandler, private Timer, private ReadyNode, public frame_pool::Pooled {
 public:
     // ---- for the coroutine face
 
@@ -77,6 +71,8 @@ public:
     // Starts the close handshake; no message is given any more. std::invalid_argument for a code that may not be sent
     // (1005, 1006 …), or a reason over 123 bytes or not UTF-8. Does nothing once closing.
     void close(CloseCode code = CloseCode::normal_closure, std::string_view reason = {});
+    // Ends the connection now, without a close handshake: 1006 at both ends, and what is queued is gone.
+    void abort() noexcept;
 
     bool is_open() const noexcept { return state_ == State::open; }
     // How it was closed: the peer's code; 1005 for a close without one, 1006 for a connection that was lost. While it
@@ -84,21 +80,30 @@ public:
     CloseCode close_code() const noexcept { return close_code_; }
     const std::string& close_reason() const noexcept { return close_reason_; }
 
-    // The request that opened it. Only until open(), or the coroutine's first await of this connection, has returned.
+    // The request that opened it, of a server's connection. Only until open(), or the coroutine's first await of this
+    // connection, has returned.
     const http::Request& request() const;
     const std::string& remote_ip() const noexcept { return remote_ip_; }
     std::size_t queued_bytes() const noexcept { return transport_ ? transport_->queued_bytes() : 0; }
     void set_nodelay(bool on) noexcept;
 
-    // ---- for the server
-
-    void go_away() override;
-    void abort() noexcept override;
     EventLoop& loop() const noexcept { return loop_; }
-    void sweep(int tick) override;
+
+protected:
+    // `options` outlives the connection. Ticks are seconds, counted from anywhere.
+    Connection(EventLoop& loop, net::Transport::Owner transport, Role role, const ConnectionOptions& options,
+               MaskKeySource mask_key_source, std::string remote_ip, int tick);
+    virtual ~Connection();
+
+    void start(std::unique_ptr<Face> face, std::span<char> unconsumed);
+    void keep_request(http::Request& request);
+    void start_close(CloseCode code, std::string_view reason);
+    // Keepalive and the like: once a second.
+    void check_peer(int tick);
+    // At once, the face is told within; the object may end within.
+    void end_now() noexcept;
 
 private:
-    friend class Endpoint;
     friend class Face;
     class Call;
     enum class State : std::uint8_t { open, closing, closed };
@@ -107,11 +112,6 @@ private:
         Waiting* next = nullptr;
         Message message;
     };
-
-    Connection(http::Upgrade& upgrade, http::Request& request, std::shared_ptr<const Endpoint> endpoint);
-    ~Connection() override;
-
-    void start(std::unique_ptr<Face> face, std::string_view unconsumed);
 
     void received(std::span<char> bytes) override;
     void received_end() override;
@@ -133,7 +133,6 @@ private:
     void end_later() noexcept;
     void tell_face() noexcept;
     void too_slow() noexcept;
-    void start_close(CloseCode code, std::string_view reason);
     void arm_close_timer();
     void release_request() noexcept { request_.reset(); }
     // The face has returned, or will do no more: the object ends here if the connection is closed.
@@ -142,7 +141,6 @@ private:
     void check_thread() const { loop_.check_thread("ws::Connection"); }
 
     EventLoop& loop_;
-    std::shared_ptr<const Endpoint> endpoint_;  // what the face's frames run, and options_
     const ConnectionOptions& options_;
     net::Transport::Owner transport_;
     Protocol protocol_;
@@ -160,6 +158,7 @@ private:
     int last_activity_tick_;
     CloseCode close_code_ = CloseCode::abnormal_closure;
     State state_ = State::open;
+    bool active_ = false;  // since the last tick
     bool pinged_ = false;
     bool reading_paused_ = false;
     bool close_waits_ = false;  // the peer's, behind messages that the face has not taken

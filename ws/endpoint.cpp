@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <stepwise/ws/endpoint.hpp>
+#include <stepwise/ws/server_connection.hpp>
 
 #include <cstdio>
 
@@ -37,9 +38,7 @@ std::optional<http::Response> Endpoint::accept(http::Request& request, http::Upg
         return refusal(rejected);
     }
     append_accept_response(upgrade.transport(), std::get<UpgradeAccepted>(result));
-    std::string unconsumed(upgrade.unconsumed());
-    auto* connection = new Connection(upgrade, request, shared_from_this());
-    connection->start(std::move(face), unconsumed);
+    ServerConnection::open(upgrade, request, shared_from_this(), std::move(face));
     return std::nullopt;
 }
 

@@ -1,0 +1,27 @@
+#include <stepwise/ws/endpoint.hpp>
+#include <stepwise/ws/server_connection.hpp>
+
+namespace stepwise::ws {
+
+ServerConnection::ServerConnection(http::Upgrade& upgrade, http::Request& request,
+                                   std::shared_ptr<const Endpoint> endpoint)
+    : Connection(upgrade.server().loop(), upgrade.take_transport(), Role::server, endpoint->options(), MaskKeySource(),
+                 std::string(request.remote_ip()), upgrade.server().tick()),
+      ServedConnection(upgrade.server()),
+      endpoint_(std::move(endpoint)) {
+    keep_request(request);
+}
+
+void ServerConnection::open(http::Upgrade& upgrade, http::Request& request, std::shared_ptr<const Endpoint> endpoint,
+                            std::unique_ptr<Face> face) {
+    std::string early(upgrade.unconsumed());
+    auto* connection = new ServerConnection(upgrade, request, std::move(endpoint));
+    connection->start(std::move(face), early);
+}
+
+void ServerConnection::abort() noexcept {
+    leave_server();
+    end_now();
+}
+
+}  // namespace stepwise::ws
