@@ -4,51 +4,15 @@
 
 #include <algorithm>
 #include <array>
+#include <stepwise/ws/field_values.hpp>
 #include <stepwise/ws/handshake.hpp>
 #include <utility>
 
 namespace stepwise::ws {
 namespace {
 
-using FieldValues = UpgradeRequest::FieldValues;
-
-constexpr char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-bool equal_ignoring_case(std::string_view left, std::string_view right) {
-    return std::equal(left.begin(), left.end(), right.begin(), right.end(),
-                      [](char a, char b) { return lower(a) == lower(b); });
-}
-
-std::string_view trimmed(std::string_view text) {
-    const std::size_t first = text.find_first_not_of(" \t");
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
-// The first element of a comma-separated list, spread over any number of lines, that `accepts` takes (RFC 9110
-// §5.6.1); empty elements are passed over.
-template <class Predicate>
-std::optional<std::string_view> find_element(const FieldValues& lines, Predicate accepts) {
-    for (std::string_view line : lines) {
-        while (!line.empty()) {
-            const std::size_t comma = std::min(line.find(','), line.size());
-            const std::string_view element = trimmed(line.substr(0, comma));
-            if (!element.empty() && accepts(element)) return element;
-            line.remove_prefix(std::min(comma + 1, line.size()));
-        }
-    }
-    return std::nullopt;
-}
-
-bool has_token(const FieldValues& lines, std::string_view token) {
-    return find_element(lines, [=](std::string_view element) { return equal_ignoring_case(element, token); })
-        .has_value();
-}
-
 bool is_base64(char c) {
-    return (lower(c) >= 'a' && lower(c) <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
 }
 
 // 16 bytes are 22 characters and two of padding. The four bits that the last character has to spare are not looked

@@ -10,17 +10,14 @@
 #include <stepwise/net/byte_sink.hpp>
 #include <stepwise/net/protocol_error.hpp>
 #include <string>
+#include <stepwise/ws/field_values.hpp>
 #include <string_view>
 #include <variant>
-#include <vector>
 
 namespace stepwise::ws {
 
-// What the handshake needs of a request. Each field holds the values of all its lines, in order, as the HTTP parser
-// gives them (no white space around them): an absent field is empty, a repeated one has several values.
+// What the handshake needs of a request.
 struct UpgradeRequest {
-    using FieldValues = std::vector<std::string_view>;
-
     std::string_view method;
     int http_minor = 1;
     FieldValues host{};

@@ -1,0 +1,33 @@
+// Unpredictable numbers from the kernel, fetched many at a time: getrandom(2).
+//
+// One per loop, for what must not be guessed by a peer: mask keys, nonces. One thread.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace stepwise {
+
+class Entropy {
+public:
+    Entropy() noexcept = default;
+    Entropy(const Entropy&) = delete;
+    Entropy& operator=(const Entropy&) = delete;
+
+    // Throws std::system_error on a kernel without getrandom.
+    std::uint32_t operator()() {
+        if (left_ == 0) refill();
+        return numbers_[--left_];
+    }
+    void fill(std::span<std::byte> bytes);
+
+private:
+    void refill();
+
+    std::array<std::uint32_t, 64> numbers_;
+    std::size_t left_ = 0;
+};
+
+}  // namespace stepwise
