@@ -7,6 +7,7 @@
 #pragma once
 
 #include <stepwise/runtime/clock.hpp>
+#include <stepwise/runtime/entropy.hpp>
 #include <stepwise/runtime/executor.hpp>
 #include <stepwise/runtime/handle.hpp>
 #include <stepwise/runtime/reactor/reactor.hpp>
@@ -180,6 +181,7 @@ public:
 
     // For awaiters, streams and servers.
     Reactor& reactor() noexcept { return *reactor_; }
+    Entropy& entropy() noexcept { return entropy_; }
     void add_timer(Timer& timer, TimePoint due) { timers_.add(timer, due); }
     void remove_timer(Timer& timer) noexcept { timers_.remove(timer); }
     // `node` runs once, at the end of this turn, before the loop polls: for writes that are corked within a turn.
@@ -237,9 +239,11 @@ private:
     detail::Executor executor_;
     std::unique_ptr<FdWatchers> watchers_;
     std::unique_ptr<SignalHandlers> signals_;
+    Entropy entropy_;
 };
 
-// Makes a loop, runs `main` to its end, cancels the tasks that are left, and gives the result: asyncio.run.
+// Makes a loop, runs `main` to its end, cancels the tasks that are left, lets what was written leave (one more turn),
+// and gives the result: asyncio.run.
 template <class T>
 T run(Coro<T> main, EventLoop::Options options = {}) {
     EventLoop loop(std::move(options));
@@ -248,6 +252,7 @@ T run(Coro<T> main, EventLoop::Options options = {}) {
         ~CancelRest() {
             try {
                 loop.cancel_all_tasks();
+                loop.run_once(false);
             } catch (...) {
                 loop.call_exception_handler(std::current_exception(), "run, as it cancelled what was left");
             }

@@ -1,8 +1,9 @@
 // gather: runs Coros side by side, each as a task, and gives their results in the order in which they were written.
 //
 // `co_await gather(std::move(first), std::move(second))` gives a tuple (void becomes std::monostate), a vector of Coros
-// a vector of results (void: nothing). The first error is thrown as soon as it happens; the other children run on, as
-// in asyncio. Cancelling the task that waits cancels all children; then it waits until they have ended.
+// a vector of results (void: nothing), a map of Coros a map of results under the same keys. The first error is thrown
+// as soon as it happens; the other children run on, as in asyncio. Cancelling the task that waits cancels all children;
+// then it waits until they have ended.
 #pragma once
 
 #include <stepwise/runtime/event_loop.hpp>
@@ -147,6 +148,29 @@ private:
     std::unique_ptr<GatherChild, FreeChildren> children_;
 };
 
+template <class Key, class Results, class T>
+class [[nodiscard]] GatherMap : public GatherVector<T> {
+public:
+    GatherMap(std::vector<Key> keys, std::vector<Coro<T>> bodies) noexcept
+        : GatherVector<T>(std::move(bodies)), keys_(std::move(keys)) {}
+
+    auto await_resume() {
+        if constexpr (std::is_void_v<T>) {
+            GatherVector<T>::await_resume();
+        } else {
+            std::vector<T> values = GatherVector<T>::await_resume();
+            Results results;
+            for (std::size_t index = 0; index < values.size(); ++index) {
+                results.emplace(std::move(keys_[index]), std::move(values[index]));
+            }
+            return results;
+        }
+    }
+
+private:
+    std::vector<Key> keys_;
+};
+
 }  // namespace detail
 
 template <class... Ts>
@@ -157,6 +181,27 @@ detail::GatherTuple<Ts...> gather(Coro<Ts>... bodies) noexcept {
 template <class T>
 detail::GatherVector<T> gather(std::vector<Coro<T>> bodies) noexcept {
     return detail::GatherVector<T>(std::move(bodies));
+}
+
+// `Map` is std::map or std::unordered_map, with their usual order or hash. Children start in the map's order.
+template <template <class...> class Map, class Key, class T, class... Rest>
+requires requires {
+    typename Map<Key, Coro<T>, Rest...>::mapped_type;
+}
+auto gather(Map<Key, Coro<T>, Rest...> bodies) {
+    std::vector<Key> keys;
+    std::vector<Coro<T>> values;
+    keys.reserve(bodies.size());
+    values.reserve(bodies.size());
+    for (auto& [key, body] : bodies) {
+        keys.push_back(key);
+        values.push_back(std::move(body));
+    }
+    if constexpr (std::is_void_v<T>) {
+        return detail::GatherMap<Key, void, T>(std::move(keys), std::move(values));
+    } else {
+        return detail::GatherMap<Key, Map<Key, T>, T>(std::move(keys), std::move(values));
+    }
 }
 
 }  // namespace stepwise

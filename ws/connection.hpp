@@ -61,6 +61,10 @@ public:
     Send send(std::string_view text);
     Send send_binary(std::string_view bytes);
 
+    // Waits for the connection's end; messages that still come are dropped. Cancel-safe. close() comes first where it
+    // is this end's decision.
+    Coro<void> wait_closed();
+
     // ---- for any face
 
     // Queues a message without waiting. False if the connection is closed, or closing, or just became so because

@@ -36,6 +36,11 @@ std::optional<Message> Connection::Receive::await_resume() {
     return connection_.pop();
 }
 
+Coro<void> Connection::wait_closed() {
+    while (co_await receive()) {
+    }
+}
+
 Connection::Send::~Send() {
     if (task_ != nullptr && connection_.sender_ == this) connection_.sender_ = nullptr;
 }

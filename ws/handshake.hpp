@@ -9,8 +9,8 @@
 #include <span>
 #include <stepwise/net/byte_sink.hpp>
 #include <stepwise/net/protocol_error.hpp>
-#include <string>
 #include <stepwise/ws/field_values.hpp>
+#include <string>
 #include <string_view>
 #include <variant>
 

@@ -1,9 +1,11 @@
 #include <stepwise/runtime/gather.hpp>
 #include <stepwise/tests/runtime/support.hpp>
 
+#include <map>
 #include <memory>
 #include <stdexcept>
 #include <tuple>
+#include <unordered_map>
 #include <variant>
 
 namespace {
@@ -57,6 +59,52 @@ TEST_CASE("gather starts its children in the order in which they were written") 
     Log log;
     world.run(both(named(1s, log, "a"), named(1s, log, "b")));
     CHECK(log == Log{"a begins", "b begins", "a slept", "a ends", "b slept", "b ends"});
+}
+
+TEST_CASE("gather of a map gives a map with the same keys, of void nothing, of an empty map an empty one") {
+    World world;
+    Log log;
+    struct Bodies {
+        static Coro<std::map<std::string, int>> numbers(Log& log) {
+            std::map<std::string, Coro<int>> bodies;
+            bodies.emplace("slow", after(3s, log, 3));
+            bodies.emplace("quick", after(1s, log, 1));
+            co_return co_await gather(std::move(bodies));
+        }
+        static Coro<> nothing(Log& log) {
+            std::unordered_map<int, Coro<>> bodies;
+            bodies.emplace(1, named(1s, log, "a"));
+            co_await gather(std::move(bodies));
+        }
+        static Coro<std::size_t> none() {
+            std::map<int, Coro<int>> bodies;
+            std::map<int, int> results = co_await gather(std::move(bodies));
+            co_return results.size();
+        }
+    };
+    CHECK(world.run(Bodies::numbers(log)) == std::map<std::string, int>{{"quick", 1}, {"slow", 3}});
+    CHECK(world.elapsed() == 3s);
+    log.clear();
+    world.run(Bodies::nothing(log));
+    CHECK(log == Log{"a begins", "a slept", "a ends"});
+    CHECK(world.run(Bodies::none()) == 0);
+}
+
+TEST_CASE("gather of a map throws its first error, and leaves the others running") {
+    World world;
+    Log log;
+    struct Bodies {
+        static Coro<> all(Log& log) {
+            std::map<int, Coro<>> bodies;
+            bodies.emplace(1, fails_after(1s, "first"));
+            bodies.emplace(2, named(2s, log, "other"));
+            co_await gather(std::move(bodies));
+        }
+    };
+    CHECK_THROWS_WITH(world.run(Bodies::all(log)), "first");
+    CHECK(world.elapsed() == 1s);
+    world.run(sleep_for(2s));
+    CHECK(log == Log{"other begins", "other slept", "other ends"});
 }
 
 TEST_CASE("gather of a vector gives a vector, of void nothing, of an empty vector an empty one at once") {
