@@ -146,7 +146,7 @@ class StepwiseCommandTest(unittest.TestCase):
         code, out, errors = self.run_command("run", "1", installed="g++ meson ccache")
         self.assertEqual((code, out), (2, ""))
         self.assertIn("\n  sudo apt-get install ninja-build pkg-config libfmt-dev liburing-dev libssl-dev libcli11-dev "
-                      "nlohmann-json3-dev\n", errors)
+                      "nlohmann-json3-dev libcmark-gfm-dev libcmark-gfm-extensions-dev\n", errors)
         self.assertEqual(self.calls(), "")
 
     def test_root_installs_what_is_missing_and_goes_on(self):
@@ -154,7 +154,7 @@ class StepwiseCommandTest(unittest.TestCase):
         self.assertEqual((code, self.calls().count("apt-get")), (0, 0))
         code, out, errors = self.run_command("run", "1", installed="none", FAKE_ID="0")
         self.assertEqual((code, out), (0, f"sync in {self.home}:\n<>"))
-        self.assertIn("installing 10 Debian package(s): g++ meson", errors)
+        self.assertIn("installing 12 Debian package(s): g++ meson", errors)
         self.assertEqual(self.calls().count("install -y"), 1)
 
     def test_sudo_without_a_password_is_used(self):

@@ -2,10 +2,11 @@
 
 from figure_options import FigureError, LaneOptions
 from runs import parse_line
-from svg import LINE_HEIGHT, WIDTH, Canvas, wrap
+from svg import LINE_HEIGHT, WIDTH, Canvas, text_width, wrap
 
 GUTTER = 84
-GAP = 10
+LANE_GAP = 36
+MIN_WIDTH = 90
 TOP = 56
 
 
@@ -17,27 +18,44 @@ def draw(title, lines, text, language):
     entries = [(line, lane) for line, lane in entries if lane or line.text.startswith("--")]
     names = [name for name, _ in options.lanes] or list(dict.fromkeys(lane for _, lane in entries if lane))
     timed = any(line.seconds is not None for line, _ in entries)
-    picture = _Lanes(Canvas(title), names, GUTTER if timed else 16)
-    picture.draw_rows(entries)
+    labels = {arrow.target: arrow.label for arrow in options.arrows if arrow.label}
+    widths = _widths(list(dict.fromkeys(names)), entries, labels)
+    picture = _Lanes(title, widths, GUTTER if timed else 16)
+    picture.draw_rows(entries, labels)
     for arrow in options.arrows:
         picture.draw_arrow(arrow)
     return picture.finish()
 
 
+def _widths(names, entries, labels):
+    """{lane: the width that its longest text asks for}."""
+    widths = dict.fromkeys(names, MIN_WIDTH)
+    for line, lane in entries:
+        if lane:
+            text = line.text.strip()
+            widths[lane] = max(widths[lane], text_width(text) + 24, text_width("✗ " + labels.get(text, "")))
+    return widths
+
+
 class _Lanes:
-    def __init__(self, canvas, names, left):
-        self.canvas = canvas
+    def __init__(self, title, widths, left):
         self.left = left
-        self.names = list(dict.fromkeys(names))
-        self.width = (WIDTH - left - GAP) / len(self.names)
+        self.names = list(widths)
+        room = WIDTH - left - LANE_GAP * len(widths)
+        if sum(widths.values()) > room:
+            widths = {name: room / len(widths) for name in widths}
+        self.widths = widths
+        self.right = left + sum(widths.values()) + LANE_GAP * len(widths)
+        self.canvas = Canvas(title, self.right)
         self.y = TOP
-        self.boxes = []  # (text, lane, top, height)
-        self.body_at = len(canvas.parts)
+        self.boxes = []  # (text, x, y, width, height)
 
-    def center(self, lane):
-        return self.left + (self.names.index(lane) + 0.5) * self.width
+    def start(self, lane):
+        """Where the boxes of a lane begin."""
+        before = self.names[:self.names.index(lane)]
+        return self.left + sum(self.widths[name] + LANE_GAP for name in before)
 
-    def draw_rows(self, entries):
+    def draw_rows(self, entries, labels):
         seconds = None
         for line, lane in entries:
             if lane is None:
@@ -45,22 +63,24 @@ class _Lanes:
                 continue
             if line.seconds is not None and line.seconds != seconds:
                 seconds = line.seconds
-                self.canvas.line(self.left - 8, self.y, WIDTH - GAP, self.y, "grid")
+                self.canvas.line(self.left - 8, self.y, self.right - 16, self.y, "grid")
                 self.canvas.text(self.left - 14, self.y + 24, f"{seconds:.1f} s", "quiet", "end")
             self._draw_box(line, lane)
+            if line.text.strip() in labels:
+                self.y += LINE_HEIGHT
 
     def _draw_box(self, line, lane):
-        width = self.width - 2 * GAP - (24 if len(self.names) > 1 else 0)
+        width = self.widths[lane]
         lines = wrap(line.text.strip(), width - 20)
         height = LINE_HEIGHT * len(lines) + 12
-        x, y = self.center(lane) - width / 2, self.y + 5
+        x, y = self.start(lane), self.y + 5
         self.canvas.rect(x, y, width, height, ("one", "two", "box")[self.names.index(lane) % 3])
         self.canvas.lines(x + 10, y + 22, lines)
         self.boxes.append((line.text.strip(), x, y, width, height))
         self.y += height + 10
 
     def _draw_band(self, line):
-        self.canvas.line(self.left - 8, self.y + 16, WIDTH - GAP, self.y + 16, "line dash")
+        self.canvas.line(self.left - 8, self.y + 16, self.right - 16, self.y + 16, "line dash")
         self.canvas.text(self.left, self.y + 42, line.text.strip("- "), "head")
         self.y += 56
 
@@ -89,8 +109,8 @@ class _Lanes:
     def finish(self):
         heads = Canvas("")
         for name in self.names:
-            x = self.center(name)
+            x = self.start(name) + self.widths[name] / 2
             heads.text(x, 34, name, "head", "middle")
             heads.line(x, 44, x, self.y + 4, "line dash")
-        self.canvas.parts[self.body_at:self.body_at] = heads.parts
+        self.canvas.parts[:0] = heads.parts
         return self.canvas.finish(self.y + 16)

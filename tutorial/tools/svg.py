@@ -1,4 +1,4 @@
-"""A small canvas for figures: 800 units wide, text of 15 and more, colours for light and dark, arrows, wrapped text."""
+"""A small canvas for figures: at most 800 units wide, text of 15 and more, colours for light and dark, arrows."""
 
 import html
 import unicodedata
@@ -52,8 +52,9 @@ def _pieces(text):
 
 
 class Canvas:
-    def __init__(self, title):
+    def __init__(self, title, width=WIDTH):
         self.title = title
+        self.width = min(round(width), WIDTH)
         self.parts = []
 
     def add(self, part):
@@ -90,8 +91,8 @@ class Canvas:
                   f"L{back_x + 5 * along_y:.1f} {back_y - 5 * along_x:.1f} Z", "wrongtip" if wrong else "tip")
 
     def finish(self, height):
-        head = (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:g}" width="{WIDTH}" '
-                f'height="{height:g}" role="img">')
+        head = (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {height:g}" '
+                f'width="{self.width}" height="{height:g}" role="img">')
         body = [f"<title>{html.escape(self.title)}</title>", f"<style>{STYLE}</style>",
-                f'<rect class="bg" width="{WIDTH}" height="{height:g}" rx="8"/>', *self.parts]
+                f'<rect class="bg" width="{self.width}" height="{height:g}" rx="8"/>', *self.parts]
         return "\n".join([head, *body, "</svg>"]) + "\n"
