@@ -24,17 +24,12 @@ private:
     ScanResult note_request_line(const char* block, RequestHead& head, ErrorSlot& error);
     ScanResult note_field(const char* block, RequestHead& head, ErrorSlot& error);
     ScanResult note_host(std::string_view value, RequestHead& head, ErrorSlot& error);
-    ScanResult note_content_length(std::string_view value, RequestHead& head, ErrorSlot& error) const;
-    ScanResult note_transfer_encoding(std::string_view value, RequestHead& head, ErrorSlot& error) const;
-    void note_connection(std::string_view list);
     ScanResult finish(const ParserLimits& limits, RequestHead& head, ErrorSlot& error) const;
 
     RequestLineScanner line_;
     FieldScanner fields_;
     bool line_is_done_ = false;
     bool has_host_ = false;
-    bool wants_close_ = false;
-    bool wants_keep_alive_ = false;
 };
 
 }  // namespace stepwise::http

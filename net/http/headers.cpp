@@ -23,7 +23,7 @@ void check_field(std::string_view name, std::string_view value) {
     for (const std::string_view reserved : made_by_the_writer) {
         if (!equal_ignoring_case(name, reserved)) continue;
         throw std::invalid_argument(
-            fmt::format("header {} is made by the writer; use Response's body and close_connection instead", name));
+            fmt::format("header {} is made by the writer; use the message's body and close_connection instead", name));
     }
 }
 
@@ -53,6 +53,12 @@ std::optional<std::string_view> Headers::find(std::string_view name) const {
         if (equal_ignoring_case(field.first, name)) return field.second;
     }
     return std::nullopt;
+}
+
+std::size_t Headers::written_bytes() const {
+    std::size_t size = 0;
+    for (const auto& [name, value] : fields_) size += name.size() + value.size() + 4;
+    return size;
 }
 
 }  // namespace stepwise::http

@@ -1,7 +1,7 @@
-// The header fields of a response: an ordered list of names and values that it owns, names without regard to case. What
-// goes in is checked, so that no application can be tricked into splitting a response or into two framings: a name that
-// is no token, a control character in a value, or a field that the writer makes itself (Connection, Content-Length,
-// Date, Keep-Alive, Transfer-Encoding) throws std::invalid_argument.
+// The header fields of a message that is to be sent: an ordered list of names and values that it owns, names without
+// regard to case. What goes in is checked, so that no application can be tricked into splitting a message or into two
+// framings: a name that is no token, a control character in a value, or a field that the writers make themselves
+// (Connection, Content-Length, Date, Keep-Alive, Transfer-Encoding) throws std::invalid_argument.
 #pragma once
 
 #include <cstddef>
@@ -30,6 +30,8 @@ public:
     bool contains(std::string_view name) const { return find(name).has_value(); }
     std::size_t size() const { return fields_.size(); }
     bool empty() const { return fields_.empty(); }
+    // As field lines, with ": " and CRLF.
+    std::size_t written_bytes() const;
     std::vector<Field>::const_iterator begin() const { return fields_.begin(); }
     std::vector<Field>::const_iterator end() const { return fields_.end(); }
 

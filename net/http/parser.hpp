@@ -5,40 +5,28 @@
 // has not ended yet is copied, when `next_event` says NeedMore; then the caller's bytes may go. How much that can be is
 // bounded by ParserLimits. Between messages it holds no bytes at all.
 //
-// Views in events are good until the next `receive_data`, and no longer than the bytes that the caller gave; those of
-// a head also end with the call of `next_event` that follows EndOfMessage. One thread; movable.
+// How long views in events are good says events.hpp. One thread; movable.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stepwise/net/http/events.hpp>
+#include <stepwise/net/http/input_buffer.hpp>
 #include <stepwise/net/http/parser_limits.hpp>
 #include <stepwise/net/http/request_head.hpp>
 #include <stepwise/net/http/scan.hpp>
 #include <stepwise/net/protocol_error.hpp>
 #include <string_view>
 #include <variant>
-#include <vector>
 
 namespace stepwise::http {
-
-// Every byte was looked at: call `receive_data` or `receive_eof`.
-struct NeedMore {};
 
 struct StartOfMessage {
     const RequestHead* head;  // the parser's own
 };
 
-struct BodyData {
-    std::string_view bytes;  // never empty; without the chunked coding
-};
-
-// The next event, if any, belongs to the next request. (After a request whose `keep_alive()` is false there is none
-// that may be answered: RFC 9112 §9.6.)
-struct EndOfMessage {
-    const HeaderFields* trailers;  // never null
-};
-
+// (After a request whose `keep_alive()` is false there is none that may be answered: RFC 9112 §9.6.)
 using Event = std::variant<NeedMore, StartOfMessage, BodyData, EndOfMessage, net::ProtocolError>;
 
 class RequestParser {
@@ -49,7 +37,7 @@ public:
     ~RequestParser();
 
     // More bytes from the peer. They must stay until `next_event` says NeedMore or until `keep_unconsumed`.
-    void receive_data(std::string_view bytes);
+    void receive_data(std::string_view bytes) { input_.receive(bytes); }
 
     Event next_event();
 
@@ -58,11 +46,11 @@ public:
     std::optional<net::ProtocolError> receive_eof();
 
     // The bytes behind the last event. After a request that is answered with 101 they belong to the next protocol.
-    std::string_view unconsumed() const { return input_; }
+    std::string_view unconsumed() const { return input_.view(); }
 
     // Copies these bytes, as a server must that lets a request wait while the next one has already come: afterwards the
     // caller's may go. (As large as what was given to `receive_data`: stop reading meanwhile.)
-    void keep_unconsumed();
+    void keep_unconsumed() { input_.keep(); }
 
     bool is_between_messages() const { return state_ == State::between; }
 
@@ -73,25 +61,17 @@ public:
     const ParserLimits& limits() const { return limits_; }
 
 private:
-    enum class State : std::uint8_t { between, head, content, chunks, trailers, end, failed };
+    enum class State : std::uint8_t { between, head, body, failed };
     struct Message;
 
     void start_message();
     Event next_head();
-    Event next_content();
-    Event next_chunk();
-    Event next_trailers();
-    Event need_more();
+    Event next_of_body();
     Event failed();
-    bool input_is_kept() const {
-        return !kept_.empty() && !input_.empty() && input_.data() >= kept_.data() &&
-               input_.data() < kept_.data() + kept_.size();
-    }
 
     ParserLimits limits_;
     State state_ = State::between;
-    std::string_view input_;            // what is not consumed: the caller's bytes, or all or the end of kept_
-    std::vector<char> kept_;            // a vector, not a string: moving it leaves views into it good
+    InputBuffer input_;
     std::unique_ptr<Message> message_;  // made by the first byte, and reused
     ErrorSlot error_;
 };

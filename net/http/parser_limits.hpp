@@ -1,4 +1,4 @@
-// What a server accepts from a peer, in bytes and counts. Each limit is inclusive (a line of exactly `…_max` bytes is
+// What a peer may send, in bytes and counts. Each limit is inclusive (a line of exactly `…_max` bytes is
 // accepted), and the error that one of them causes names it, its value and the status that the peer must be told.
 #pragma once
 
@@ -9,9 +9,13 @@ namespace stepwise::http {
 struct ParserLimits {
     // The request line without its CRLF. Beyond it: 414 in the target, 501 in the method.
     std::uint32_t request_line_bytes_max = 8192;
+    // The status line without its CRLF. Beyond it: 431.
+    std::uint32_t status_line_bytes_max = 8192;
     // All field lines of a head with their CRLFs; also of a trailer section, on its own. Beyond it: 431.
     std::uint32_t header_bytes_max = 32 * 1024;
     std::uint32_t header_count_max = 100;
+    // Responses of 1xx before the one to a request. Beyond it: 502.
+    std::uint32_t interim_responses_max = 16;
     // One chunk-size line without its CRLF: the size and its extensions. Beyond it: 400.
     std::uint32_t chunk_line_bytes_max = 256;
     // All chunk extensions of one body. Beyond it: 400.

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <stepwise/net/http/framing_fields.hpp>
 #include <stepwise/net/http/header_fields.hpp>
 #include <stepwise/net/http/request_line.hpp>
 #include <stepwise/net/http/scan.hpp>
@@ -37,12 +38,10 @@ public:
     bool has_token(std::string_view name, std::string_view token) const { return headers_.has_token(name, token); }
 
     // Whether the client wants another exchange on this connection (RFC 9112 §9.3).
-    bool keep_alive() const { return keep_alive_; }
-    std::optional<std::uint64_t> content_length() const {
-        return has_content_length_ ? std::optional(content_length_) : std::nullopt;
-    }
-    bool chunked() const { return chunked_; }
-    bool has_body() const { return chunked_ || content_length_ > 0; }
+    bool keep_alive() const { return framing_.keep_alive(version_); }
+    std::optional<std::uint64_t> content_length() const { return framing_.content_length(); }
+    bool chunked() const { return framing_.chunked(); }
+    bool has_body() const { return framing_.has_content(); }
     // The client waits for "100 Continue" before it sends the body (RFC 9110 §10.1.1).
     bool expect_continue() const { return expect_continue_ && has_body(); }
 
@@ -66,11 +65,8 @@ private:
     Span host_;
     Version version_ = Version::http_1_1;
     TargetForm target_form_ = TargetForm::origin;
-    bool keep_alive_ = true;
-    bool has_content_length_ = false;
-    bool chunked_ = false;
     bool expect_continue_ = false;
-    std::uint64_t content_length_ = 0;
+    FramingFields framing_;
     HeaderFields headers_;
 };
 

@@ -12,24 +12,13 @@ namespace stepwise::http {
 namespace {
 
 using detail::put;
-
-constexpr std::size_t number_bytes_max = 20;
-
-char* put_number(char* out, std::uint64_t number) {
-    return std::to_chars(out, out + number_bytes_max, number).ptr;
-}
+using detail::put_field;
+using detail::put_number;
 
 char* put_two_digits(char* out, int number) {
     out[0] = static_cast<char>('0' + number / 10 % 10);
     out[1] = static_cast<char>('0' + number % 10);
     return out + 2;
-}
-
-char* put_field(char* out, std::string_view name, std::string_view value) {
-    out = put(out, name);
-    out = put(out, ": ");
-    out = put(out, value);
-    return put(out, "\r\n");
 }
 
 char* put_status_line(char* out, int status) {
@@ -47,24 +36,18 @@ std::string_view connection_value(bool upgrade, bool close, bool keep_alive_for_
     return keep_alive_for_1_0 ? "keep-alive" : "";
 }
 
-char* put_length(char* out, const ResponseHead& head, const WriteOptions& options) {
+char* put_length(char* out, const OutgoingHead& head, const WriteOptions& options) {
     if (!head.content_length) return options.http_1_0 ? out : put_field(out, "Transfer-Encoding", "chunked");
     out = put(out, "Content-Length: ");
     out = put_number(out, *head.content_length);
     return put(out, "\r\n");
 }
 
-std::size_t fields_bytes(const Headers& headers) {
-    std::size_t size = 0;
-    for (const auto& [name, value] : headers) size += name.size() + value.size() + 4;
-    return size;
-}
-
 }  // namespace
 
 namespace detail {
 
-BodyFraming choose_framing(const ResponseHead& head, const WriteOptions& options) {
+BodyFraming choose_framing(const OutgoingHead& head, const WriteOptions& options) {
     if (head.status < 200 || head.status > 599) {
         throw std::invalid_argument(fmt::format("{} is not the status of a final response", head.status));
     }
@@ -74,13 +57,13 @@ BodyFraming choose_framing(const ResponseHead& head, const WriteOptions& options
     return options.http_1_0 ? BodyFraming::until_close : BodyFraming::chunked;
 }
 
-std::size_t response_head_bytes_max(const ResponseHead& head, const WriteOptions& options) {
+std::size_t response_head_bytes_max(const OutgoingHead& head, const WriteOptions& options) {
     // The longest status line has 47 bytes, Content-Length or Transfer-Encoding 38, Connection 33.
     constexpr std::size_t fixed_bytes_max = 128 + 8 + 18 + 2;
-    return fixed_bytes_max + options.date.size() + head.content_type.size() + fields_bytes(*head.headers);
+    return fixed_bytes_max + options.date.size() + head.content_type.size() + head.headers->written_bytes();
 }
 
-char* put_response_head(char* out, const ResponseHead& head, const WriteOptions& options, BodyFraming framing) {
+char* put_response_head(char* out, const OutgoingHead& head, const WriteOptions& options, BodyFraming framing) {
     assert(options.date.empty() || options.date.size() == 29);
     out = put_status_line(out, head.status);
     if (!options.date.empty()) out = put_field(out, "Date", options.date);
@@ -111,7 +94,7 @@ std::size_t switching_protocols_bytes_max(std::string_view protocol, const Heade
     if (protocol.empty() || !is_all_of_class(protocol, character_class::value)) {
         throw std::invalid_argument("the name of the protocol to switch to is not a field value");
     }
-    return 96 + protocol.size() + fields_bytes(headers);
+    return 96 + protocol.size() + headers.written_bytes();
 }
 
 char* put_switching_protocols(char* out, std::string_view protocol, const Headers& headers) {

@@ -6,11 +6,12 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 #include <ctime>
 #include <optional>
 #include <stepwise/net/byte_sink.hpp>
+#include <stepwise/net/http/body_framing.hpp>
 #include <stepwise/net/http/message.hpp>
+#include <stepwise/net/http/put.hpp>
 #include <string_view>
 
 namespace stepwise::http {
@@ -23,14 +24,14 @@ struct WriteOptions {
 };
 
 // A head on its own, for a body that is sent piece by piece.
-struct ResponseHead {
+struct OutgoingHead {
     int status;
     const Headers* headers;
     std::string_view content_type;
     std::optional<std::uint64_t> content_length;  // nothing: not known beforehand
     bool close_connection = false;
 
-    explicit ResponseHead(const Response& response)
+    explicit OutgoingHead(const Response& response)
         : status(response.status),
           headers(&response.headers),
           content_type(response.content_type),
@@ -38,38 +39,27 @@ struct ResponseHead {
           close_connection(response.close_connection) {}
 };
 
-// How the body must follow a head that was written.
-enum class BodyFraming : std::uint8_t {
-    none,            // not at all: HEAD, 204, 205, 304
-    content_length,  // exactly that many bytes
-    chunked,         // write_chunk, and write_last_chunk at the end
-    until_close      // as it is; its end is the connection's (HTTP/1.0 with an unknown length)
-};
-
 // "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 §5.6.7): 29 bytes, no NUL behind them.
 void format_http_date(std::time_t time, char (&out)[29]);
 
 namespace detail {
-BodyFraming choose_framing(const ResponseHead& head, const WriteOptions& options);
-std::size_t response_head_bytes_max(const ResponseHead& head, const WriteOptions& options);
+BodyFraming choose_framing(const OutgoingHead& head, const WriteOptions& options);
+std::size_t response_head_bytes_max(const OutgoingHead& head, const WriteOptions& options);
 // Writes no more than the bytes above says; returns the end.
-char* put_response_head(char* out, const ResponseHead& head, const WriteOptions& options, BodyFraming framing);
+char* put_response_head(char* out, const OutgoingHead& head, const WriteOptions& options, BodyFraming framing);
 std::size_t switching_protocols_bytes_max(std::string_view protocol, const Headers& headers);
 char* put_switching_protocols(char* out, std::string_view protocol, const Headers& headers);
 char* put_chunk_size(char* out, std::uint64_t size);
-
-inline char* put(char* out, std::string_view bytes) {
-    if (!bytes.empty()) std::memcpy(out, bytes.data(), bytes.size());
-    return out + bytes.size();
-}
 
 inline constexpr std::size_t joined_body_bytes_max = 16 * 1024;
 inline constexpr std::size_t chunk_size_bytes_max = 16 + 2;
 }  // namespace detail
 
 // A status outside 200 … 599 is the caller's mistake and throws std::invalid_argument: others end no exchange.
+// The result says how the body must follow: not at all, exactly that many bytes, with write_chunk and write_last_chunk,
+// or as it is, and its end is the connection's.
 template <net::ByteSink Sink>
-BodyFraming write_response_head(Sink& sink, const ResponseHead& head, const WriteOptions& options) {
+BodyFraming write_response_head(Sink& sink, const OutgoingHead& head, const WriteOptions& options) {
     const BodyFraming framing = detail::choose_framing(head, options);
     char* const begin = sink.prepare(detail::response_head_bytes_max(head, options));
     char* const end = detail::put_response_head(begin, head, options, framing);
@@ -79,7 +69,7 @@ BodyFraming write_response_head(Sink& sink, const ResponseHead& head, const Writ
 
 template <net::ByteSink Sink>
 void write_response(Sink& sink, const Response& response, const WriteOptions& options) {
-    const ResponseHead head(response);
+    const OutgoingHead head(response);
     const BodyFraming framing = detail::choose_framing(head, options);
     const std::string_view body = framing == BodyFraming::none ? std::string_view() : response.body;
     const bool joined = body.size() <= detail::joined_body_bytes_max;

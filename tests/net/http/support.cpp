@@ -1,10 +1,9 @@
+#include <stepwise/tests/net/http/cuts.hpp>
 #include <stepwise/tests/net/http/support.hpp>
 
 #include <fmt/format.h>
 #include <cstdlib>
-#include <memory>
 #include <new>
-#include <optional>
 
 namespace {
 
@@ -43,41 +42,6 @@ namespace stepwise::http::test {
 
 namespace {
 
-// What ran so far, with pieces of a body joined: bodies are cut where the bytes were.
-class Transcript {
-public:
-    void add(const Event& event) {
-        if (const auto* data = std::get_if<BodyData>(&event)) {
-            CHECK(!data->bytes.empty());
-            body_ = body_.value_or("") + std::string(data->bytes);
-            return;
-        }
-        end_body();
-        text_ += (text_.empty() ? "" : " ") + describe(event);
-    }
-    std::string text() {
-        end_body();
-        return text_;
-    }
-
-private:
-    void end_body() {
-        if (body_) text_ += " body(" + *body_ + ")";
-        body_.reset();
-    }
-
-    std::string text_;
-    std::optional<std::string> body_;
-};
-
-std::string describe_fields(const HeaderFields& fields) {
-    std::string text;
-    for (const HeaderField field : fields) {
-        text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", field.name, field.value);
-    }
-    return text;
-}
-
 std::string describe_head(const RequestHead& head) {
     std::string text =
         fmt::format("head({} {} {} {}", head.method(), head.target(),
@@ -90,15 +54,25 @@ std::string describe_head(const RequestHead& head) {
 
 }  // namespace
 
+std::string describe_fields(const HeaderFields& fields) {
+    std::string text;
+    for (const HeaderField field : fields) {
+        text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", field.name, field.value);
+    }
+    return text;
+}
+
+std::string describe(const net::ProtocolError& error) {
+    return fmt::format("error({} {}: {})", error.code, error.section, error.message);
+}
+
 std::string describe(const Event& event) {
     if (const auto* start = std::get_if<StartOfMessage>(&event)) return describe_head(*start->head);
     if (const auto* data = std::get_if<BodyData>(&event)) return fmt::format("body({})", data->bytes);
     if (const auto* end = std::get_if<EndOfMessage>(&event)) {
         return end->trailers->empty() ? "end" : fmt::format("end({})", describe_fields(*end->trailers));
     }
-    if (const auto* error = std::get_if<net::ProtocolError>(&event)) {
-        return fmt::format("error({} {}: {})", error->code, error->section, error->message);
-    }
+    if (const auto* error = std::get_if<net::ProtocolError>(&event)) return describe(*error);
     return "need more";
 }
 
@@ -106,36 +80,26 @@ std::string events_of_pieces(const std::vector<std::string_view>& pieces, const 
     RequestParser parser(limits);
     Transcript transcript;
     for (const std::string_view piece : pieces) {
-        // Exactly as large as the piece, so that AddressSanitizer sees a read behind its end.
-        const auto bytes = std::make_unique<char[]>(piece.size());
-        piece.copy(bytes.get(), piece.size());
-        parser.receive_data({bytes.get(), piece.size()});
+        const ShortLived bytes(piece);
+        parser.receive_data(bytes.view());
         Event event = parser.next_event();
         for (; !std::holds_alternative<NeedMore>(event); event = parser.next_event()) {
-            transcript.add(event);
+            if (const auto* data = std::get_if<BodyData>(&event)) {
+                transcript.add_body(data->bytes);
+                continue;
+            }
+            transcript.add(describe(event));
             if (!std::holds_alternative<net::ProtocolError>(event)) continue;
             parser.receive_data("GET / HTTP/1.1\r\nHost: later\r\n\r\n");
             CHECK(describe(parser.next_event()) == describe(event));
             return transcript.text();
         }
-        std::fill_n(bytes.get(), piece.size(), '\x01');
     }
     return transcript.text();
 }
 
 std::string events_of(std::string_view bytes, const ParserLimits& limits) {
-    const std::string whole = events_of_pieces({bytes}, limits);
-    std::vector<std::string_view> single_bytes;
-    for (std::size_t index = 0; index < bytes.size(); ++index) single_bytes.push_back(bytes.substr(index, 1));
-    CHECK(events_of_pieces(single_bytes, limits) == whole);
-    const std::size_t stride = 1 + bytes.size() / 1000;
-    for (std::size_t cut = 1; cut < bytes.size(); cut += stride) {
-        const std::string in_two = events_of_pieces({bytes.substr(0, cut), bytes.substr(cut)}, limits);
-        if (in_two == whole) continue;
-        CAPTURE(cut);
-        CHECK(in_two == whole);
-    }
-    return whole;
+    return same_however_cut(bytes, [&limits](const auto& pieces) { return events_of_pieces(pieces, limits); });
 }
 
 net::ProtocolError error_of(std::string_view bytes, const ParserLimits& limits) {

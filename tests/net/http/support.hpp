@@ -16,6 +16,8 @@ using namespace std::string_literals;
 // One event as text: need more · head(GET / 1.1 keep-alive; Host: a) · body(abc) · end · end(trailer: x) ·
 // error(400 RFC 9112 §3: …).
 std::string describe(const Event& event);
+std::string describe(const net::ProtocolError& error);
+std::string describe_fields(const HeaderFields& fields);
 
 // The events of a parser that receives these pieces, up to an error, joined with spaces; body pieces that follow one
 // another are joined. After each piece its bytes are overwritten and freed, so that a view which outlives its time is

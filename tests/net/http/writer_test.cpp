@@ -24,7 +24,7 @@ struct StreamHead {
 
 StreamHead streamed(const WriteOptions& options, int status = 200) {
     const Response response(status);
-    ResponseHead head(response);
+    OutgoingHead head(response);
     head.content_length.reset();
     std::string out;
     net::StringSink sink(out);
@@ -126,7 +126,7 @@ TEST_CASE("the longest head fits what was prepared for it") {
         WriteOptions options = for_1_0(true);
         const std::string date = date_of(0);
         options.date = date;
-        ResponseHead head(response);
+        OutgoingHead head(response);
         head.content_length = ~std::uint64_t{0};
         std::string out;
         net::StringSink sink(out);
