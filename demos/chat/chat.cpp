@@ -1,6 +1,6 @@
 // A chat room: everyone hears who joins, what is said and who leaves.
 //
-// The demo before it: 11_ws_echo. New: connections that know of each other, through one Room (room.hpp), and a page.
+// The demo before it: 12_ws_broadcast. New: a Room (room.hpp) that knows who everyone is, and a page.
 // Run:    ./stepwise chat --port 8000      Then open http://127.0.0.1:8000/ in two windows.
 // Try:    say <b>bold</b>. Stop the server while you type, and start it again: what becomes of your words?
 //         How would someone in the room see the last ten lines that were said before they came?
