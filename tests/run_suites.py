@@ -36,10 +36,10 @@ class Configuration:
 
 
 COMMON = ("-Dwerror=true", "-Dtests=enabled")
-UNIT_ONLY = COMMON + ("-Ddemos=disabled",)
+UNIT_ONLY = COMMON + ("-Ddemos=disabled", "-Dbenches=disabled")
 MATRIX = (
     Configuration("g++ debugoptimized, all suites", "build",
-                  COMMON + ("-Dbuildtype=debugoptimized", "-Ddemos=enabled")),
+                  COMMON + ("-Dbuildtype=debugoptimized", "-Ddemos=enabled", "-Dbenches=enabled")),
     Configuration("g++ -O0", "build-debug", UNIT_ONLY + ("-Dbuildtype=debug",), suite="unit"),
     Configuration("g++ ASan + UBSan", "build-asan",
                   UNIT_ONLY + ("-Dbuildtype=debugoptimized", "-Db_sanitize=address,undefined"), suite="unit",

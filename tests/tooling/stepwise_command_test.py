@@ -30,6 +30,7 @@ STAND_INS = {
     "ninja": """
         [[ $3 == -n ]] && exit 0
         [[ $FAKE_BUILD == broken ]] && { echo 'error: expected ;'; exit 1; }
+        [[ $3 == bench_* ]] && { echo "ninja $3" >>"$NOTES"; exit 0; }
         mkdir -p "$2/demos"
         printf '#!/usr/bin/env bash\\necho "%s in $PWD:"; printf "<%%s>" "$@"\\n' "${3#demos/}" >"$2/$3"
         chmod +x "$2/$3" """,
@@ -77,7 +78,8 @@ class StepwiseCommandTest(unittest.TestCase):
             with self.subTest(word=word):
                 code, out, errors = self.run_command(word)
                 self.assertEqual((code, errors), (0, ""))
-                for command in ("serve", "test [--quick]", "build", "list", "run NUMBER|NAME", "chat"):
+                for command in ("serve", "test [--quick]", "build", "list", "run NUMBER|NAME", "chat",
+                                "bench net|runtime"):
                     self.assertIn(f"  {command}", out)
 
     def test_no_command_and_an_unknown_one_show_the_usage_as_an_error(self):
@@ -136,7 +138,8 @@ class StepwiseCommandTest(unittest.TestCase):
                 self.assertIn("12  client", errors)
 
     def test_wrong_arguments_are_refused(self):
-        for arguments, word in ((("run",), "the name"), (("test", "--fast"), "--fast"), (("build", "x"), "no arg")):
+        for arguments, word in ((("run",), "the name"), (("test", "--fast"), "--fast"), (("build", "x"), "no arg"),
+                                (("bench",), "'net' or 'runtime'"), (("bench", "all"), "'net' or 'runtime'")):
             with self.subTest(arguments=arguments):
                 code, _, errors = self.run_command(*arguments)
                 self.assertEqual(code, 2)
@@ -186,6 +189,27 @@ class StepwiseCommandTest(unittest.TestCase):
         self.run_command("run", "7")
         self.assertEqual(self.calls().count("meson setup"), 1)
         self.assertIn("-Dwerror=true -Dtests=enabled", self.calls())
+
+    def test_bench_has_a_build_of_its_own_without_assertions(self):
+        for what in ("net", "runtime"):
+            script = self.project / "tests" / "bench" / what / "compare.py"
+            script.parent.mkdir(parents=True)
+            script.write_text("import sys; print(*sys.argv[1:])\n")
+            code, out, _ = self.run_command("bench", what, "--reps", "2")
+            self.assertEqual((code, out), (0, f"{self.project.resolve()}/build-bench --reps 2\n"))
+            self.assertIn(f"ninja bench_{what}\n", self.calls())
+        self.assertIn("-Db_ndebug=true", self.calls())
+        self.assertNotIn("-Dtests=enabled", self.calls())
+
+    def test_bench_names_the_peers_that_it_cannot_measure(self):
+        packages = "g++ meson ninja-build pkg-config ccache libfmt-dev liburing-dev libssl-dev libcli11-dev " \
+                   "nlohmann-json3-dev libcmark-gfm-dev libcmark-gfm-extensions-dev python3 valgrind libuv1-dev"
+        (self.project / "tests" / "bench" / "net").mkdir(parents=True)
+        (self.project / "tests" / "bench" / "net" / "compare.py").write_text("")
+        code, _, errors = self.run_command("bench", "net", installed=packages)
+        self.assertEqual(code, 0, errors)
+        self.assertIn("libboost1.81-dev is not installed", errors)
+        self.assertNotIn("libuv1-dev", errors)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+"""The benches still run, and their arithmetic is right: `bench_test.py BUILD`. Nothing here is timed."""
+
+import importlib.util
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+import python_suite  # noqa: E402
+
+BUILD = sys.argv[1] if len(sys.argv) > 1 else str(HERE.parents[1] / "build")
+
+
+def load_module(folder):
+    specification = importlib.util.spec_from_file_location(f"{folder}_compare", HERE / folder / "compare.py")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+net = load_module("net")
+
+
+class RulerTest(unittest.TestCase):
+    def test_a_ratio_counts_only_between_two_floors_that_agree(self):
+        def floor(cpu):
+            return {"cpu_us": cpu}
+        self.assertEqual(net.ratio_to_floor(floor(2.0), {"cpu_us": 3.0}, floor(2.0)), [1.5])
+        self.assertEqual(net.ratio_to_floor(floor(2.0), {"cpu_us": 3.3}, floor(2.6)), [])
+        self.assertEqual(net.ratio_to_floor(None, {"cpu_us": 3.3}, floor(2.6)), [])
+
+    def test_the_interval_leaves_out_what_the_binomial_allows(self):
+        # P(X <= 3) for 15 fair coins is 1.8 %, P(X <= 4) is 5.9 %: the 4th value from each end.
+        self.assertEqual(net.interval(range(1, 16)), (4, 12))
+        self.assertEqual(net.interval([5, 1, 3]), (1, 5))
+        self.assertEqual(net.interval([7]), (7, 7))
+
+
+class SmokeTest(unittest.TestCase):
+    def run_bench(self, folder, *arguments):
+        with tempfile.NamedTemporaryFile(suffix=".json") as file:
+            command = [sys.executable, HERE / folder / "compare.py", BUILD, "--smoke", "--json", file.name, *arguments]
+            done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=150)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            return json.load(file)
+
+    def test_every_case_of_the_ruler_runs_on_both_reactors(self):
+        rows = self.run_bench("net")
+        for case in net.CASES:
+            with self.subTest(case=case):
+                servers = {row["server"] for row in rows if row["case"] == case and row["last"]}
+                self.assertLessEqual({"stepwise, epoll", "stepwise, io_uring"}, servers)
+
+    def test_every_row_of_the_runtime_runs(self):
+        rows = self.run_bench("runtime")
+        self.assertGreater(len(rows), 20)
+        for row in rows:
+            with self.subTest(row=row["row"]):
+                self.assertGreater(row["bytes"] if "bytes" in row else row["ns"], 0)
+                self.assertLess(row["allocations"], 2)
+
+    def test_an_unknown_case_or_row_is_refused(self):
+        for folder, arguments in (("net", ["--cases", "ftp"]), ("runtime", ["fly"])):
+            with self.subTest(folder=folder):
+                command = [sys.executable, str(HERE / folder / "compare.py"), BUILD, *arguments]
+                done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+                self.assertEqual(done.returncode, 2)
+                self.assertIn(arguments[-1], done.stderr)
+
+
+if __name__ == "__main__":
+    python_suite.main()

@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+"""Server CPU per request or message as a ratio to a bare epoll server's, measured right before and right after.
+
+    compare.py BUILD [--reactor epoll|io_uring|both] [--cases http,ws-64,...] [--reps N] [--two-cpus] [--json FILE]
+
+Machines are shared and noisy. So the servers of a case take turns, each run stands between two runs of the floor, runs
+whose two floors differ by over 25 % are dropped, and the median of the ratios is told, with the bounds of its 90 %
+interval. By default server and client share CPU 0, which makes batches the same in each run; --two-cpus puts the
+client on CPU 1. --smoke takes a moment of each case and judges nothing: do all the parts still work?
+"""
+
+import argparse
+import json
+import math
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "tests" / "interop"))
+from server_process import ServerProcess  # noqa: E402
+
+FLOOR_DRIFT_MAX = 1.25
+CASES = {
+    "http-1": ["--connections", "1"],
+    "http-64": ["--connections", "64"],
+    "http-512": ["--connections", "512"],
+    "http-64x16": ["--connections", "64", "--depth", "16"],
+    "ws-64": ["--connections", "64"],
+    "ws-512": ["--connections", "512"],
+    "ws-64x16": ["--connections", "64", "--depth", "16"],
+    "ws-16k": ["--connections", "16", "--message-bytes", "16384"],
+    "broadcast-500": ["--connections", "500"],
+    "broadcast-500x16": ["--connections", "500", "--depth", "16"],
+    "idle": ["--connections", "5000"],
+}
+KINDS = {"http": "http", "ws": "echo", "broadcast": "broadcast", "idle": "idle"}
+DEMOS = {"http": "http_hello", "ws": "ws_echo", "broadcast": "ws_broadcast", "idle": "ws_echo"}
+
+
+class Bench:
+    def __init__(self, options):
+        self.options = options
+        self.tools = options.build / "tests" / "bench" / "net"
+
+    def servers(self, group):
+        """{name: (program, flags, path)} of what is compared."""
+        mode = ["--mode", KINDS[group]] if group in ("http", "broadcast") else ["--mode", "echo"]
+        reactors = ["epoll", "io_uring"] if self.options.reactor == "both" else [self.options.reactor]
+        demo = self.options.build / "demos" / DEMOS[group]
+        found = {f"stepwise, {reactor}": (demo, ["--reactor", reactor], "/") for reactor in reactors}
+        others = {"bare io_uring": (self.tools / "floor_uring", mode, "/"),
+                  "Beast": (self.tools / "beast", [], "/all" if group == "broadcast" else "/")}
+        return found | {name: server for name, server in others.items() if server[0].exists()}
+
+    def start(self, program, flags, cpu=0):
+        os.sched_setaffinity(0, {cpu})  # children inherit it
+        return ServerProcess(str(program), *flags)
+
+    def floor(self, group):
+        return self.start(self.tools / "floor_epoll", ["--mode", KINDS[group]])
+
+    def load(self, case, server, path, seconds):
+        """The figures of one run, or an error in words."""
+        group = case.split("-")[0]
+        shape = CASES[case]
+        if self.options.smoke:
+            seconds, shape = 0.05, [*shape, "--connections", "20"]
+        command = [self.tools / "load", KINDS[group], "--port", server.port, "--server", server.process.pid,
+                   "--path", path, "--body", "Hello, World!", "--seconds", seconds, "--warmup", seconds / 3,
+                   *shape]
+        os.sched_setaffinity(0, {1 if self.options.two_cpus else 0})
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=120)
+        return (json.loads(done.stdout), "") if done.returncode == 0 else (None, done.stderr.strip())
+
+    def compare(self, case):
+        """One row for each server of a case that has a floor."""
+        group = case.split("-")[0]
+        servers = self.servers(group)
+        ratios, last, errors = {name: [] for name in servers}, {}, {}
+        with self.floor(group) as floor:
+            started = {name: self.start(program, flags) for name, (program, flags, _) in servers.items()}
+            try:
+                for server in started.values():
+                    server.__enter__()
+                before = self.load(case, floor, "/", 0.3)[0]
+                for _ in range(self.options.reps):
+                    for name, server in started.items():
+                        if name in errors:
+                            continue
+                        run, error = self.load(case, server, servers[name][2], 0.6)
+                        after = self.load(case, floor, "/", 0.3)[0]
+                        if error:
+                            errors[name] = error
+                        else:
+                            last[name] = run
+                            ratios[name] += ratio_to_floor(before, run, after)
+                        before = after
+            finally:
+                for server in started.values():
+                    end(server)
+            end(floor)
+        return [row(case, name, ratios[name], last.get(name), errors.get(name)) for name in servers]
+
+    def idle(self):
+        """Bytes of memory for each connection: the least that a fresh server took."""
+        rows = []
+        for name, (program, flags, path) in self.servers("idle").items():
+            if name == "bare io_uring":
+                continue
+            runs, error = [], ""
+            for _ in range(min(self.options.reps, 3)):
+                server = self.start(program, flags)
+                with server:
+                    run, error = self.load("idle", server, path, 0.3)
+                    end(server)
+                if error:
+                    break
+                runs.append(run)
+            best = min(runs, key=lambda one: one["bytes_per_connection"], default=None)
+            rows.append({"case": "idle", "server": name, "error": error, "last": best})
+        return rows
+
+
+def end(server):
+    """By its id, whether it ends in order (ours) or by the signal (the floor, a peer)."""
+    if server.process.poll() is None:
+        server.process.terminate()
+        server.process.wait(20)
+
+
+def ratio_to_floor(before, run, after):
+    if not before or not after:
+        return []
+    low, high = sorted((before["cpu_us"], after["cpu_us"]))
+    return [run["cpu_us"] / ((low + high) / 2)] if high <= FLOOR_DRIFT_MAX * low else []
+
+
+def interval(values):
+    """Bounds that the true median lies between with 90 % confidence: the order statistics that the binomial gives."""
+    values, count = sorted(values), len(values)
+    rank, tail = 0, 0.5 ** count
+    while tail <= 0.05 and rank + 1 <= count // 2:
+        rank += 1
+        tail += math.comb(count, rank) * 0.5 ** count
+    return values[max(0, rank - 1)], values[count - max(1, rank)]
+
+
+def row(case, name, ratios, last, error):
+    made = {"case": case, "server": name, "kept": len(ratios), "last": last, "error": error}
+    if ratios:
+        made["ratio"] = statistics.median(ratios)
+        made["low"], made["high"] = interval(ratios)
+    return made
+
+
+def text_of(one):
+    title = f"{one['case']:17} {one['server']:19} "
+    if one["error"] or not one["last"]:
+        return title + f"FAILED: {one['error'] or 'no run'}"
+    if one["case"] == "idle":
+        last = one["last"]
+        return title + (f"{last['bytes_per_connection']:6.0f} bytes a connection, "
+                        f"{last['open_cpu_us']:.1f} us to open it")
+    if "ratio" not in one:
+        return title + "no two floors agreed: the machine is too busy"
+    return title + (f"{one['ratio']:6.2f} x floor  [{one['low']:.2f}, {one['high']:.2f}]  of {one['kept']} runs   "
+                    f"{one['last']['cpu_us']:.2f} us, {one['last']['rate']:.0f}/s, p99 {one['last']['p99_us']:.0f} us")
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(prog="./stepwise bench net", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("build", type=lambda path: pathlib.Path(path).resolve(), help=argparse.SUPPRESS)
+    parser.add_argument("--reactor", choices=["epoll", "io_uring", "both"], default="both")
+    parser.add_argument("--cases", default=",".join(CASES), help="names, or groups of them: " + ", ".join(CASES))
+    parser.add_argument("--reps", type=int, default=5)
+    parser.add_argument("--two-cpus", action="store_true")
+    parser.add_argument("--smoke", action="store_true")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE")
+    options = parser.parse_args(arguments)
+    options.chosen = []
+    for word in options.cases.split(","):
+        matches = [case for case in CASES if word in (case, case.split("-")[0])]
+        if not matches:
+            parser.error(f"no case '{word}': choose from {', '.join(CASES)}")
+        options.chosen += matches
+    if options.reps < 1:
+        parser.error("--reps must be at least 1")
+    if options.two_cpus and len(os.sched_getaffinity(0)) < 2:
+        parser.error("--two-cpus needs two of them")
+    return options
+
+
+def main(arguments):
+    options = parse(arguments)
+    if options.smoke:
+        options.reps = 1
+    bench = Bench(options)
+    if not (bench.tools / "beast").exists():
+        print("Beast is not measured: libboost1.81-dev is not installed, or beast not built")
+    print(f"load before: {os.getloadavg()[0]:.1f}", flush=True)
+    rows = []
+    for case in options.chosen:
+        for one in bench.idle() if case == "idle" else bench.compare(case):
+            print(text_of(one), flush=True)
+            rows.append(one)
+    print(f"load after: {os.getloadavg()[0]:.1f}")
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+    return 1 if any(one["error"] for one in rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
