@@ -37,8 +37,7 @@ std::optional<Message> Connection::Receive::await_resume() {
 }
 
 Coro<void> Connection::wait_closed() {
-    while (co_await receive()) {
-    }
+    while (auto message = co_await receive()) message.reset();
 }
 
 Connection::Send::~Send() {

@@ -160,6 +160,19 @@ def no_temporary_stands_beside_co_await(tree):
                                                        "destroy it twice; name it in the line before")
 
 
+def no_loop_is_only_a_co_await(tree):
+    for path in tree.cpp():
+        text = tree.text(path)
+        if "co_await" not in text:
+            continue
+        code = CppText(text)
+        for match in re.finditer(r"\b(while|for)\s*\(", code.masked):
+            end = code.partner[match.end() - 1]
+            if "co_await" in code.masked[match.end():end] and re.match(r"\)\s*(;|\{\s*\})", code.masked[end:]):
+                yield path, code.line(match.start()), ("a loop with co_await in its head and nothing in its body: "
+                                                       "g++ 12 makes an illegal instruction of it; use the result there")
+
+
 def no_coroutine_lambda_captures(tree):
     for path in tree.cpp():
         text = tree.text(path)
@@ -186,5 +199,6 @@ RULES = (
     no_registry_is_named,
     tests_do_not_sleep,
     no_temporary_stands_beside_co_await,
+    no_loop_is_only_a_co_await,
     no_coroutine_lambda_captures,
 )

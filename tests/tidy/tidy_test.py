@@ -132,6 +132,11 @@ PLANTS = {
         ("in a coroutine lambda", "ws/frame.cpp", "auto f = [](int x) -> T {\n    co_await g([x] { h(x); });\n};\n", 2,
          "a lambda"),
     ],
+    "no_loop_is_only_a_co_await": [
+        ("an empty block", "ws/frame.cpp", "T f() {\n    while (co_await g()) {\n    }\n}\n", 2, "illegal instruction"),
+        ("no block", "ws/frame.cpp", "T f() {\n    for (; auto m = co_await g();)\n        ;\n}\n", 2,
+         "illegal instruction"),
+    ],
     "no_coroutine_lambda_captures": [
         ("by reference", "ws/frame.cpp", "auto f() {\n    return [&]() -> T { co_return; };\n}\n", 2, "captures [&]"),
         ("this", "ws/frame.cpp", "auto f() {\n    auto g = [this](int x) mutable -> T {\n"
@@ -150,6 +155,7 @@ HARMLESS = {
     "statements around it": "T f() {\n    A a{1};\n    co_await h(a);\n    a = b ? A{1} : A{2};\n}\n",
     "a block around it": "T f() {\n    if (x ? y : z) {\n        co_await h();\n    } else {\n        co_await i();\n"
                          "    }\n}\n",
+    "a loop that does something": "T f() {\n    while (co_await h()) ++n;\n    while (x) {\n    }\n}\n",
     "a binding": "T f() {\n    auto& [a, b] = co_await h();\n    auto c = d[co_await i()];\n}\n",
     "a duration": "T f() {\n    co_await sleep(milliseconds{5});\n}\n",
     "a coroutine lambda without captures": "void f() {\n    run([](int x) -> Coro<void> { co_await h(x); });\n}\n",
