@@ -59,6 +59,15 @@ node: b @ 2,1 | {run} | code demos/01_sync.cpp: A banner
 arrow: a -> b | {run} | shown A {out}
 -->
 ![{title}](figures/01-graph.svg)
+
+<!-- figure: wheel
+rim: banner | {title} | code demos/01_sync.cpp: A banner
+rim: space | {run} | code demos/01_sync.cpp: namespace
+rim: call | A {out} | code demos/01_sync.cpp: void request_a
+hub: hub | A | shown A {out}
+spoke: call -> hub | {run} | shown request_a
+-->
+![{title}](figures/01-wheel.svg)
 """
 GLOSSARY = "# {title}\n\n## a word\n\n```sh\n./stepwise run 01\n```\n"
 WORDS = {"en": {"title": "One", "run": "The run", "out": "out", "end": "ends"},
@@ -177,6 +186,29 @@ class Figures(CourseCase):
     def test_a_graph_proved_by_code_fails_when_the_code_changes(self):
         self.replace("demos/01_sync.cpp", "A banner", "The banner")
         self.assert_found("tutorial/en/01-sync.md", 30, "nothing proves", "A banner")
+
+    def test_a_wheel_whose_code_stands_in_another_order_is_found(self):
+        self.replace("demos/01_sync.cpp", "// A banner.\nnamespace {", "namespace {\n// A banner.")
+        self.assert_found("tutorial/en/01-sync.md", 37, "do not stand in this order in one file")
+
+    def test_a_wheel_has_one_hub_and_spokes_that_lead_there(self):
+        self.replace("tutorial/en/01-sync.md", "spoke: call -> hub", "spoke: call -> space")
+        self.replace("tutorial/zh/01-sync.md", "hub: hub | A", "rim: hub | A")
+        self.assert_found("tutorial/en/01-sync.md", 37, "a spoke joins the hub")
+        self.assert_found("tutorial/zh/01-sync.md", 37, "one hub")
+
+    def test_a_part_of_a_wheel_that_nothing_proves_is_found(self):
+        self.replace("tutorial/en/01-sync.md", "hub: hub | A | shown A out", "hub: hub | A | shown B out")
+        self.assert_found("tutorial/en/01-sync.md", 37, "nothing proves", "B out")
+
+    def test_a_label_below_a_line_of_the_run_has_room_of_its_own(self):
+        def height():
+            return float(self.read("tutorial/en/figures/01-lanes.svg").split('height="')[1].split('"')[0])
+
+        labelled = height()
+        self.replace("tutorial/en/01-sync.md", "-> A out | The run\n", "-> A out\n")
+        self.assertEqual(self.check(write=True), [])
+        self.assertLess(height(), labelled)
 
     def test_a_figure_without_words_for_those_who_do_not_see_it_is_found(self):
         self.replace("tutorial/en/01-sync.md", "![One](figures/01-lanes.svg)", "![](figures/01-lanes.svg)")

@@ -21,7 +21,8 @@ COLUMN_GAP = 110
 class Box:
     column: int
     row: int
-    lines: list
+    lines: list  # the first of them is its name
+    head_lines: int = 1  # how many the name takes
     x: float = 0
     y: float = 0
     width: float = 0
@@ -39,8 +40,7 @@ class Box:
         return middle_x + far_x * part, middle_y + far_y * part
 
 
-def draw(title, options, text, language, proves):
-    del text, language
+def draw(title, options, find_proof):
     boxes, arrows = {}, []
     for line in options:
         node, arrow = NODE.fullmatch(line), ARROW.fullmatch(line)
@@ -48,7 +48,7 @@ def draw(title, options, text, language, proves):
             raise FigureError(f"'{line}' is neither node: ID @ COLUMN,ROW | LABEL | PROOF nor "
                               "arrow: ID -> ID | LABEL | PROOF")
         proof = (node or arrow).groups()[-1]
-        if not proves(proof):
+        if not find_proof(proof):
             raise FigureError(f"nothing proves '{line}': there is no {proof}")
         if node:
             boxes[node.group(1)] = Box(int(node.group(2)), int(node.group(3)), node.group(4).split(" / "))
@@ -61,11 +61,12 @@ def draw(title, options, text, language, proves):
     canvas = Canvas(title)
     for source, target, label, wrong in arrows:
         back = any((target, source) == (other[0], other[1]) for other in arrows)
-        _draw_arrow(canvas, boxes[source], boxes[target], label, wrong, back)
+        draw_arrow(canvas, boxes[source], boxes[target], label, wrong, back)
     for number, box in enumerate(boxes.values()):
         canvas.rect(box.x, box.y, box.width, box.height, "one" if number == 0 else "box", 10)
         top = box.y + (box.height - LINE_HEIGHT * len(box.lines)) / 2 + 17
-        canvas.lines(box.center[0], top, box.lines, "head" if len(box.lines) == 1 else "", "middle")
+        canvas.lines(box.center[0], top, box.lines[:box.head_lines], "head", "middle")
+        canvas.lines(box.center[0], top + LINE_HEIGHT * box.head_lines, box.lines[box.head_lines:], "", "middle")
     return canvas.finish(height)
 
 
@@ -74,6 +75,7 @@ def _place(boxes):
     width = (WIDTH - 2 * MARGIN - COLUMN_GAP * (columns - 1)) / columns
     heights = {}
     for box in boxes:
+        box.head_lines = len(wrap(box.lines[0], width - 16))
         box.lines = [part for line in box.lines for part in wrap(line, width - 16)]
         heights[box.row] = max(heights.get(box.row, 0), LINE_HEIGHT * len(box.lines) + 22)
     tops, y = {}, MARGIN
@@ -87,7 +89,7 @@ def _place(boxes):
     return y + MARGIN
 
 
-def _draw_arrow(canvas, source, target, label, wrong, back):
+def draw_arrow(canvas, source, target, label, wrong, back):
     if source is target:
         x, y = source.x + source.width, source.center[1]
         canvas.arrow([(x, y - 10), (x + 26, y - 10), (x + 26, y + 10), (x, y + 10)], wrong)

@@ -80,8 +80,11 @@ class _Lanes:
         self.y += height + 10
 
     def _draw_band(self, line):
+        text = line.text.strip("- ")
         self.canvas.line(self.left - 8, self.y + 16, self.right - 16, self.y + 16, "line dash")
-        self.canvas.text(self.left, self.y + 42, line.text.strip("- "), "head")
+        # The lanes' own lines do not run through it.
+        self.canvas.rect(self.left - 4, self.y + 24, text_width(text) + 8, 26, "bg", 0)
+        self.canvas.text(self.left, self.y + 42, text, "head")
         self.y += 56
 
     def _box_of(self, text, last=False):

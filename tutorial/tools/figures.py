@@ -4,9 +4,11 @@ import figure_gantt
 import figure_graph
 import figure_lanes
 import figure_strip
+import figure_wheel
 from figure_options import FigureError
 
 FROM_AN_OUTPUT = {"gantt": figure_gantt.draw, "lanes": figure_lanes.draw, "strip": figure_strip.draw}
+FROM_THE_MARKER = {"graph": figure_graph.draw, "wheel": figure_wheel.draw}
 
 
 def svg_of(root, page, block, texts):
@@ -14,23 +16,27 @@ def svg_of(root, page, block, texts):
     kind, _, spec = block.spec.partition(" ")
     if not block.alternative.strip():
         raise FigureError("say in the image's brackets what it shows, for those who do not see it")
-    if kind == "graph":
-        return figure_graph.draw(block.alternative, block.options, spec, page.language,
-                                 lambda proof: _proves(root, page, texts, proof))
+    if kind in FROM_THE_MARKER:
+        return FROM_THE_MARKER[kind](block.alternative, block.options,
+                                     lambda proof: _find_proof(root, page, texts, proof))
     if kind not in FROM_AN_OUTPUT:
-        raise FigureError(f"a figure is one of {', '.join(FROM_AN_OUTPUT)}, graph: not '{kind}'")
+        raise FigureError(f"a figure is one of {', '.join([*FROM_AN_OUTPUT, *FROM_THE_MARKER])}: not '{kind}'")
     shown = [other for other in page.blocks if other.kind == "output" and other.spec == spec]
     if not shown:
         raise FigureError(f"it draws an output that this chapter shows, word for word; there is no output: {spec}")
     return FROM_AN_OUTPUT[kind](block.alternative, block.options, texts[shown[0].start], page.language)
 
 
-def _proves(root, page, texts, proof):
+def _find_proof(root, page, texts, proof):
+    """(where, position) of the text that a proof names, or nothing."""
     word, _, rest = proof.partition(" ")
     if word == "shown":
-        return any(rest in texts.get(block.start, "") for block in page.blocks if block.kind != "figure")
+        shown = any(rest in texts.get(block.start, "") for block in page.blocks if block.kind != "figure")
+        return (page.name, 0) if shown else None
     if word == "code":
         path, _, wanted = rest.partition(": ")
         source = root / path
-        return bool(wanted) and source.is_file() and wanted in source.read_text(encoding="utf-8")
-    return False
+        if wanted and source.is_file():
+            position = source.read_text(encoding="utf-8").find(wanted)
+            return (path, position) if position >= 0 else None
+    return None
