@@ -31,7 +31,7 @@ STAND_INS = {
         [[ $3 == -n ]] && exit 0
         [[ $FAKE_BUILD == broken ]] && { echo 'error: expected ;'; exit 1; }
         [[ $3 == bench_* ]] && { echo "ninja $3" >>"$NOTES"; exit 0; }
-        mkdir -p "$2/demos"
+        mkdir -p "$2/demos" "$2/tutorial/programs"
         printf '#!/usr/bin/env bash\\necho "%s in $PWD:"; printf "<%%s>" "$@"\\n' "${3#demos/}" >"$2/$3"
         chmod +x "$2/$3" """,
 }
@@ -108,6 +108,15 @@ class StepwiseCommandTest(unittest.TestCase):
         self.assertIn("client in", self.run_command("run", "12")[1])
         self.assertIn("chat in", self.run_command("run", "chat")[1])
         self.assertIn("stepwise_site in", self.run_command("run", "stepwise_site")[1])
+
+    def test_a_program_of_a_chapter_is_found_by_its_name(self):
+        programs = self.project / "tutorial" / "programs"
+        programs.mkdir()
+        (programs / "lost_request.cpp").write_text("// A request that is lost\n")
+        code, out, errors = self.run_command("run", "lost_request", "--lang", "zh")
+        self.assertEqual((code, out), (0, f"tutorial/programs/lost_request in {self.home}:\n<--lang><zh>"), errors)
+        self.assertEqual(self.run_command("run", "../programs/lost_request")[0], 2)
+        self.assertEqual(self.run_command("run", "lost")[0], 2)
 
     def test_chat_and_serve_are_the_programs_of_that_name(self):
         self.assertEqual(self.run_command("chat", "--port", "0")[1], f"chat in {self.home}:\n<--port><0>")
