@@ -37,6 +37,7 @@ int long_io(std::string_view client, std::chrono::seconds duration);
 // Yields the number of the operation that it waits for; the answer is sent in.
 using Request = stepwise::Generator<int, std::string>;
 
+//[ handler
 Request gen;  // whoever waits. There is one place for all.
 
 Request request_a() {
@@ -45,6 +46,7 @@ Request request_a() {
     say("A 得到: " + answer, "A got: " + answer);
     say("A 离开", "A out");
 }
+//]
 
 Request request_d() {
     say("D 进入", "D in");
@@ -70,6 +72,7 @@ struct Operation {
 };
 std::deque<Operation> operations;  // in the order in which they began
 
+//[ operation
 // Returns at once. Its thread only leaves the answer: resuming a generator is left to main, so that A never runs on two
 // threads at once.
 int long_io(std::string_view client, std::chrono::seconds duration) {
@@ -83,7 +86,9 @@ int long_io(std::string_view client, std::chrono::seconds duration) {
     });
     return static_cast<int>(operations.size());
 }
+//]
 
+//[ resume
 void resume_with(const std::string& answer) {
     if (gen.done()) return say("没有人等 " + answer, "nobody waits for " + answer);
     const auto next = gen.send(answer);
@@ -97,6 +102,7 @@ void wait_for_operations() {
         resume_with(operations.front().answer);
     }
 }
+//]
 
 double seconds_since_start() {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / options.scale;
@@ -117,11 +123,13 @@ void wait(std::chrono::seconds duration) {
 int main(int argc, char** argv) {
     options = net::parse_demo_options(argc, argv, "A pauses; one global generator is resumed with the answer.");
 
+    //[ main
     gen = request_a();
     gen.next();
     request_b();
     request_c();
     wait_for_operations();
+    //]
 
     say("-- 两个同时来: D, A", "-- two at once: D, A");
     gen = request_d();

@@ -37,6 +37,7 @@ using Request = stepwise::Generator<int, std::string>;
 
 Request gen;  // whoever waits. There is one place for all.
 
+//[ wrapper
 // Makes of a generator a plain function that starts it.
 auto coroutine(Request (*function)()) {
     return [function] {
@@ -44,6 +45,7 @@ auto coroutine(Request (*function)()) {
         gen.next();
     };
 }
+//]
 
 Request steps_of_a() {
     say("A 进入", "A in");
@@ -59,8 +61,10 @@ Request steps_of_d() {
     say("D 离开", "D out");
 }
 
+//[ wrapped
 const auto request_a = coroutine(steps_of_a);
 const auto request_d = coroutine(steps_of_d);
+//]
 
 void request_b() {
     say("B 进入", "B in");
@@ -126,10 +130,12 @@ void wait(std::chrono::seconds duration) {
 int main(int argc, char** argv) {
     options = net::parse_demo_options(argc, argv, "A wrapper starts the generator; the global is still there.");
 
+    //[ main
     request_a();
     request_b();
     request_c();
     wait_for_operations();
+    //]
 
     say("-- 两个同时来: D, A", "-- two at once: D, A");
     request_d();

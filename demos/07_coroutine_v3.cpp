@@ -34,11 +34,14 @@ thread_local const char* thread_name = "main";
 void say(const std::string& zh, const std::string& en);
 void wait(std::chrono::seconds duration);
 
+//[ types
 using Operation = stepwise::Generator<std::string>;           // when it is run, it waits and yields its result
 using Request = stepwise::Generator<Operation, std::string>;  // yields what it waits for, is sent the result
+//]
 
 void wait_for(Request request, std::optional<Operation> operation);
 
+//[ wrapper
 // Makes of a generator a plain function that starts it, with any arguments.
 template <class... Arguments>
 auto coroutine(Request (*function)(Arguments...)) {
@@ -48,7 +51,9 @@ auto coroutine(Request (*function)(Arguments...)) {
         wait_for(std::move(request), std::move(operation));
     };
 }
+//]
 
+//[ generators
 // Nothing happens when it is called: the object is the promise to do it.
 Operation long_io(std::string client) {
     say("io 开始: " + client, "io begins: " + client);
@@ -65,6 +70,7 @@ Request steps_of_a(std::string client) {
     say(client + " 得到: " + answer, client + " got: " + answer);
     say(client + " 离开", client + " out");
 }
+//]
 
 const auto request_a = coroutine(steps_of_a);
 
@@ -79,6 +85,7 @@ void request_c() {
     say("C 离开", "C out");
 }
 
+//[ call
 // One request that waits, and what it waits for.
 struct Call {
     Call(Request request_now, Operation operation_now)
@@ -90,7 +97,9 @@ struct Call {
     std::thread thread;
 };
 std::deque<Call> calls;  // all that wait, in the order in which they began to
+//]
 
+//[ resume
 // Returns at once. The operation runs on a thread of its own, which leaves its result in the call.
 void wait_for(Request request, std::optional<Operation> operation) {
     if (!operation) return;  // the request is at its end
@@ -106,6 +115,7 @@ void resume(Call& call) {
     std::optional<Operation> next = call.request.send(call.result.value());
     wait_for(std::move(call.request), std::move(next));
 }
+//]
 
 // Simplified: it takes the results in the order in which the calls began. An event loop takes whichever is ready.
 void wait_for_calls() {

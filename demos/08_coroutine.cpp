@@ -32,6 +32,7 @@ thread_local const char* thread_name = "main";
 void say(const std::string& zh, const std::string& en);
 Coro<> wait(std::chrono::seconds duration);
 
+//[ generators
 // Nothing happens when it is called: a Coro begins when it is awaited.
 Coro<std::string> long_io(std::string client) {
     say("io 开始: " + client, "io begins: " + client);
@@ -47,6 +48,7 @@ Coro<> request_a(std::string client) {
     say(client + " 得到: " + answer, client + " got: " + answer);
     say(client + " 离开", client + " out");
 }
+//]
 
 Coro<> request_b() {
     say("B 进入", "B in");

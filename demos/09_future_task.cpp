@@ -32,6 +32,7 @@ std::string state_of(const Future<int>& future);
 
 // pending becomes result, once. The callbacks hear of it in the next turn: set_result calls nobody.
 void show_a_future(EventLoop& loop) {
+    //[ future
     Future<int> future = loop.create_future<int>();
     say("future: " + state_of(future), "future: " + state_of(future));
     for (int number : {1, 2}) {
@@ -45,6 +46,7 @@ void show_a_future(EventLoop& loop) {
     future.set_result(42);
     say("future: " + state_of(future) + "，回调还没运行", "future: " + state_of(future) + ", no callback has run");
     turn(loop);
+    //]
 
     try {
         future.set_result(43);

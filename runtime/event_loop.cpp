@@ -142,6 +142,7 @@ void EventLoop::run_once(bool may_block) {
     turn(may_block);
 }
 
+//[ turn
 [[gnu::always_inline]] inline void EventLoop::turn(bool may_block) {
     if (!before_poll_.empty()) flush();
     if (may_block && !stopping_ && ready_.empty()) {
@@ -154,6 +155,7 @@ void EventLoop::run_once(bool may_block) {
     if (!timers_.empty()) timers_.fire_due(clock_->now());
     run_all(ready_.take_all());
 }
+//]
 
 void EventLoop::wait_for_something() {
     std::optional<Duration> timeout;

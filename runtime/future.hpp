@@ -186,12 +186,14 @@ public:
     }
 
 private:
+    //[ told
     static void future_done(Waiter& waiter, FutureBase* future) noexcept {
         auto& self = static_cast<DoneCallback&>(waiter);
         if (future == nullptr) return delete &self;
         self.future_.emplace(static_cast<FutureState<T>&>(*future));
         future->scheduler().push_ready(self);
     }
+    //]
     static void call(ReadyNode& node) {
         std::unique_ptr<DoneCallback> self(&static_cast<DoneCallback&>(node));
         Callback callback = std::move(self->callback_);

@@ -57,11 +57,13 @@ bool TaskBase::finished_at_once() noexcept {
     return true;
 }
 
+//[ wakeup
 void TaskBase::wakeup() noexcept {
     assert(waiting_for_ != nullptr && "a task is woken once for each time it suspends");
     waiting_for_ = nullptr;
     scheduler_->push_ready(*this);
 }
+//]
 
 void TaskBase::run_step(ReadyNode& node) noexcept {
     static_cast<TaskBase&>(node).step();
@@ -73,6 +75,7 @@ void TaskBase::step() noexcept {
         started_ = true;
         if (cancel_pending()) return finish_unstarted();
     }
+    //[ step
     TaskBase* outer = std::exchange(scheduler_->current_task_, this);
     budget_ = awaits_per_step_max;
     next_frame_ = leaf_;
@@ -87,6 +90,7 @@ void TaskBase::step() noexcept {
     } else if (root_done_) {
         finish_root();
     }
+    //]
 }
 
 }  // namespace stepwise

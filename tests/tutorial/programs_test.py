@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""What the programs made for a chapter show, in the words of the lesson: `./stepwise chapters --write` takes over
+whatever they print, so that what they are there for is asserted here.
+
+Usage: programs_test.py FOLDER_WITH_THE_BUILT_PROGRAMS
+"""
+
+import functools
+import os
+import pathlib
+import subprocess
+import sys
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+import python_suite  # noqa: E402
+
+SOURCES = ROOT / "tutorial" / "programs"
+PROGRAMS = pathlib.Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT / "build" / "tutorial" / "programs"
+LANGUAGES = ("en", "zh")
+BANNER_LINES_MAX = 15
+
+
+@functools.cache
+def lines_of(name, language="en", reactor=""):
+    environment = {**os.environ, "STEPWISE_REACTOR": reactor}
+    done = subprocess.run([PROGRAMS / name, "--lang", language], capture_output=True, encoding="utf-8", timeout=60,
+                          env=environment, check=False)
+    if done.returncode != 0 or done.stderr:
+        raise AssertionError(f"{name} left with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout.splitlines()
+
+
+def split_at(lines, mark):
+    """The lines before the second one that begins with the mark, and those from there on."""
+    at = [place for place, line in enumerate(lines) if line.startswith(mark)][1]
+    return lines[:at], lines[at:]
+
+
+class ChapterProgramsTest(unittest.TestCase):
+    maxDiff = None
+
+    def test_a_lost_request_ends_when_another_one_takes_its_place(self):
+        self.assertEqual(lines_of("lost_request"), [
+            "D: connection open", "-- now A comes", "D: connection closed", "A: connection open",
+            "-- the answer for D comes", "A got: data-D", "A: connection closed"])
+
+    def test_a_generator_that_nobody_started_runs_nothing_and_can_be_sent_nothing(self):
+        for language, in_, refused in (("en", "A in", "refused: "), ("zh", "A 进入", "被拒绝: ")):
+            lines = lines_of("forgotten_start", language)
+            self.assertNotIn(in_, lines)
+            self.assertTrue(lines[-1].startswith(refused + "Generator::send()"), lines[-1])
+
+    def test_of_a_hundred_one_global_answers_one_wrongly_and_objects_answer_all(self):
+        self.assertEqual(lines_of("hundred_requests"), [
+            "one global: 0 got their own answer, 1 got another's, 99 got none",
+            "an object for each: 100 got their own answer, 0 got another's, 0 got none"])
+
+    def test_a_request_whose_second_operation_is_dropped_never_comes_out(self):
+        self.assertEqual(lines_of("second_wait"), ["A in", "A got: user", "-- no call is left"])
+
+    def test_only_a_pending_future_can_be_set_or_cancelled(self):
+        for language, yes, no in (("en", "yes", "no"), ("zh", "是", "否")):
+            rows = {line.split()[0]: line.split() for line in lines_of("future_states", language)}
+            self.assertEqual(rows["pending"][1:], [no, "InvalidStateError", "ok", yes])
+            self.assertEqual(rows["result"][1:], [yes, "42", "InvalidStateError", no])
+            self.assertEqual(rows["exception"][1:], [yes, "no", "disk", "InvalidStateError", no])
+            self.assertEqual(rows["cancelled"][1:], [yes, "CancelledError", "InvalidStateError", no])
+
+    def test_a_total_that_a_callback_keeps_is_right_one_turn_later(self):
+        self.assertEqual(lines_of("too_early"), [
+            "the order is paid: 42", "total: 0", "-- one turn of the loop", "total: 42"])
+
+    def test_three_awaits_are_four_steps_when_each_suspends_and_one_when_none_does(self):
+        for language in LANGUAGES:
+            suspended, finished = split_at(lines_of("three_awaits", language), "--")
+            for lines, steps in ((suspended, 4), (finished, 1)):
+                self.assertEqual([line for line in lines if line.startswith("step")],
+                                 [f"step {number}:" for number in range(1, steps + 1)])
+                self.assertEqual(lines[-1], "task: result 60")
+
+    def test_a_turn_runs_what_was_queued_then_what_the_poll_found_then_the_timers(self):
+        for reactor in ("epoll", ""):
+            lines = [line.strip().partition(":")[0] for line in lines_of("one_turn", reactor=reactor)]
+            self.assertEqual(lines, ["-- turn 1", "call_soon", "a done callback", "a task's step", "the descriptor",
+                                     "call_later(0)", "-- turn 2", "a call_soon out of a call_soon"])
+
+    def test_a_timer_waits_for_the_callback_that_computes(self):
+        self.assertEqual(lines_of("late_timer"), [
+            "[0 s] the work begins", "[3 s] the work ends", "[3 s] the timer, due at 1 s"])
+
+    def test_every_program_prints_as_many_lines_in_both_languages(self):
+        for source in SOURCES.glob("*.cpp"):
+            with self.subTest(program=source.stem):
+                self.assertEqual(len(lines_of(source.stem, "en")), len(lines_of(source.stem, "zh")))
+
+    def test_every_program_opens_with_a_banner_that_says_for_which_chapter_it_is_and_how_to_run_it(self):
+        for source in SOURCES.glob("*.cpp"):
+            with self.subTest(program=source.stem):
+                lines = source.read_text(encoding="utf-8").splitlines()
+                banner = next(place for place, line in enumerate(lines) if not line.startswith("//"))
+                self.assertTrue(0 < banner <= BANNER_LINES_MAX, f"{banner} lines")
+                text = "\n".join(lines[:banner])
+                for part in ("// For ", f"./stepwise run {source.stem}", "// Try:", "// Prints:"):
+                    self.assertIn(part, text)
+
+    def test_the_map_of_the_folder_names_every_program(self):
+        readme = (SOURCES / "README.md").read_text(encoding="utf-8")
+        for source in SOURCES.glob("*.cpp"):
+            self.assertIn(f"({source.name})", readme)
+
+
+if __name__ == "__main__":
+    python_suite.main()
