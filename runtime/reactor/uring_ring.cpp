@@ -1,7 +1,16 @@
+#include <poll.h>
 #include <stepwise/runtime/reactor/uring_ring.hpp>
 
 #include <cerrno>
 #include <system_error>
+
+#if defined(__SANITIZE_THREAD__)
+#define STEPWISE_UNDER_TSAN
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define STEPWISE_UNDER_TSAN
+#endif
+#endif
 
 namespace stepwise {
 
@@ -90,6 +99,28 @@ void UringRing::cancel_everything() {
     entry.user_data = tagged(nullptr, UringTag::none);
 }
 
+int UringRing::submit_and_wait(std::optional<std::chrono::nanoseconds> timeout) {
+    __kernel_timespec limit{};
+    if (timeout) {
+        auto seconds = std::chrono::duration_cast<std::chrono::seconds>(*timeout);
+        limit.tv_sec = seconds.count();
+        limit.tv_nsec = (*timeout - seconds).count();
+    }
+#ifdef STEPWISE_UNDER_TSAN
+    // ThreadSanitizer keeps a signal back until the thread calls something that it knows; io_uring_enter is not among
+    // that, poll is.
+    int submitted = io_uring_submit(&ring_);
+    if (submitted < 0) return submitted;
+    pollfd ring{ring_.ring_fd, POLLIN, 0};
+    timespec poll_limit{limit.tv_sec, limit.tv_nsec};
+    if (::ppoll(&ring, 1, timeout ? &poll_limit : nullptr, nullptr) < 0) return -errno;
+    return io_uring_get_events(&ring_);
+#else
+    io_uring_cqe* first = nullptr;
+    return io_uring_submit_and_wait_timeout(&ring_, &first, 1, timeout ? &limit : nullptr, nullptr);
+#endif
+}
+
 bool UringRing::enter(std::optional<std::chrono::nanoseconds> timeout) {
     enable();
     int result = 0;
@@ -100,14 +131,7 @@ bool UringRing::enter(std::optional<std::chrono::nanoseconds> timeout) {
         if (!work_waits && io_uring_sq_ready(&ring_) == 0) return true;
         result = io_uring_submit_and_get_events(&ring_);
     } else {
-        io_uring_cqe* first = nullptr;
-        __kernel_timespec limit{};
-        if (timeout) {
-            auto seconds = std::chrono::duration_cast<std::chrono::seconds>(*timeout);
-            limit.tv_sec = seconds.count();
-            limit.tv_nsec = (*timeout - seconds).count();
-        }
-        result = io_uring_submit_and_wait_timeout(&ring_, &first, 1, timeout ? &limit : nullptr, nullptr);
+        result = submit_and_wait(timeout);
     }
     // EAGAIN, EBUSY: the kernel is short of memory or of room; what it did not take stays queued for the next turn.
     if (result >= 0 || result == -ETIME || result == -EINTR || result == -EAGAIN || result == -EBUSY) return true;

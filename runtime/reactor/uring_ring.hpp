@@ -111,6 +111,7 @@ public:
     io_uring* raw() noexcept { return &ring_; }
 
 private:
+    int submit_and_wait(std::optional<std::chrono::nanoseconds> timeout);
     void enable();
     io_uring_sqe& entry_of_full_queue();
     void set_aside();
