@@ -14,7 +14,7 @@ struct ParserLimits {
     // All field lines of a head with their CRLFs; also of a trailer section, on its own. Beyond it: 431.
     std::uint32_t header_bytes_max = 32 * 1024;
     std::uint32_t header_count_max = 100;
-    // Responses of 1xx before the one to a request. Beyond it: 502.
+    // Responses of 1xx before the one to a request. Beyond it: 431.
     std::uint32_t interim_responses_max = 16;
     // One chunk-size line without its CRLF: the size and its extensions. Beyond it: 400.
     std::uint32_t chunk_line_bytes_max = 256;

@@ -42,7 +42,8 @@ ResponseEvent ResponseParser::next_event() {
                 input_.release();
                 return NeedMore{};
             }
-            if (asked_.empty()) return fail_with("RFC 9112 §9.2", "the server sent bytes that no request asked for");
+            if (asked_.empty())
+                return fail_with(bad_gateway, "RFC 9112 §9.2", "the server sent bytes that no request asked for");
             start_message();
             return next_head();
         case State::head:
@@ -64,14 +65,14 @@ std::optional<net::ProtocolError> ResponseParser::receive_eof() {
             return std::nullopt;
         case State::between:
             if (asked_.empty()) return std::nullopt;
-            fail_with("RFC 9112 §8", "the server closed the connection before it answered");
+            fail_with(bad_gateway, "RFC 9112 §8", "the server closed the connection before it answered");
             break;
         case State::head:
-            fail_with("RFC 9112 §8", "the server closed the connection within the head of a response");
+            fail_with(bad_gateway, "RFC 9112 §8", "the server closed the connection within the head of a response");
             break;
         case State::body:
             if (message_->body.end_input()) return std::nullopt;
-            fail_with("RFC 9112 §8", "the server closed the connection within the body of a response");
+            fail_with(bad_gateway, "RFC 9112 §8", "the server closed the connection within the body of a response");
             break;
         case State::failed:
             break;
@@ -99,8 +100,9 @@ ResponseEvent ResponseParser::next_head() {
     if (head.is_interim()) {
         state_ = State::between;
         if (++interim_responses_ <= limits_.interim_responses_max) return InterimResponse{&head};
-        return fail_with("RFC 9110 §15.2", fmt::format("more interim responses than interim_responses_max ({})",
-                                                       limits_.interim_responses_max));
+        return fail_with(
+            431, "RFC 9110 §15.2",
+            fmt::format("more interim responses than interim_responses_max ({})", limits_.interim_responses_max));
     }
     interim_responses_ = 0;
     asked_.erase(asked_.begin());
@@ -125,8 +127,8 @@ ResponseEvent ResponseParser::next_of_body() {
     return EndOfMessage{&body.trailers()};
 }
 
-ResponseEvent ResponseParser::fail_with(std::string_view section, std::string message) {
-    fail(error_, bad_gateway, section, std::move(message));
+ResponseEvent ResponseParser::fail_with(int code, std::string_view section, std::string message) {
+    fail(error_, code, section, std::move(message));
     return failed();
 }
 

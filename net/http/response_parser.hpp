@@ -5,7 +5,7 @@
 // that no request asked for are a mistake. It parses in place and copies as RequestParser does; between messages it
 // holds no bytes at all. How long views in events are good says events.hpp. One thread; movable.
 //
-// The code of an error is 502, which a gateway would answer with, or 413 or 431 where it was one of ParserLimits.
+// The code of an error is 502, which a gateway would answer with; 413 where a body and 431 where heads were too much.
 #pragma once
 
 #include <cstdint>
@@ -78,7 +78,7 @@ private:
     ResponseEvent next_head();
     ResponseEvent next_of_body();
     ResponseEvent failed();
-    ResponseEvent fail_with(std::string_view section, std::string message);
+    ResponseEvent fail_with(int code, std::string_view section, std::string message);
 
     ParserLimits limits_;
     State state_ = State::between;

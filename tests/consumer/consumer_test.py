@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What a program outside this tree sees: `consumer_test.py BUILD_FOLDER` installs the library into a temporary folder,
-asks pkg-config for the flags, builds the first example of README.md word for word and talks to it."""
+asks pkg-config for the flags, builds the examples of README.md word for word, a server and a client, and lets them
+talk."""
 
 import pathlib
 import re
@@ -17,7 +18,8 @@ import python_suite  # noqa: E402
 from server_process import ServerProcess  # noqa: E402
 
 BUILD = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build").resolve()
-EXAMPLE_LINES_MAX = 40
+SERVER_LINES_MAX = 40
+CLIENT_LINES_MAX = 20
 
 
 def run(command):
@@ -56,17 +58,29 @@ class ConsumerTest(unittest.TestCase):
         source.write_text("".join(f"#include <{path}>\n" for path in self.headers()) + "int main() {}\n")
         run(["g++", "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", *self.flags("--cflags"), source])
 
-    def test_the_first_example_of_the_readme_is_a_server(self):
-        example = re.search(r"^```cpp\n(.*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE).group(1)
-        self.assertLessEqual(example.count("\n"), EXAMPLE_LINES_MAX)
-        source, program = self.folder / "hello.cpp", self.folder / "hello"
+    def build_example(self, section, lines_max):
+        text = (ROOT / "README.md").read_text()
+        text = text[text.index(f"\n## {section}\n"):]
+        example = re.search(r"^```cpp\n(.*?)^```$", text, re.DOTALL | re.MULTILINE).group(1)
+        self.assertLessEqual(example.count("\n"), lines_max)
+        program = self.folder / section.replace(" ", "_")
+        source = program.with_suffix(".cpp")
         source.write_text(example)
         flags = self.flags("--cflags", "--libs")
         run(["g++", "-std=c++20", "-Wall", "-Wextra", "-Werror", source, "-o", program, *flags])
-        with ServerProcess(str(program)) as server:
+        return str(program)
+
+    def test_the_examples_of_the_readme_are_a_server_and_its_client(self):
+        client = self.build_example("A first client", CLIENT_LINES_MAX)
+        with ServerProcess(self.build_example("A first server", SERVER_LINES_MAX)) as server:
             for path, answer in (("/", "Hello, World!\n"), ("/later?name=Ada", "Hello, Ada, a second later.\n")):
                 with urllib.request.urlopen(server.url(path), timeout=20) as response:
                     self.assertEqual(response.read().decode(), answer)
+                self.assertEqual(run([client, server.url(path)]), f"200 OK\n{answer}")
+            refused = server.url()
+        done = subprocess.run([client, refused], capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertRegex(done.stderr, f"^GET {refused}: cannot connect to .*: Connection refused\n$")
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ TEST_CASE("interim_responses_max of them are accepted for each request, one more
     const std::string two = "interim(100 1.1 keep-alive) interim(100 1.1 keep-alive) ";
     CHECK(responses_of(interim + interim + empty_ok + interim + interim + empty_ok, asked) ==
           two + empty_ok_events + " " + two + empty_ok_events);
-    CHECK(response_refusal_of(interim + interim + interim, asked) == "502 RFC 9110 §15.2");
+    CHECK(response_refusal_of(interim + interim + interim, asked) == "431 RFC 9110 §15.2");
     CHECK(response_complaint_of(interim + interim + interim, asked) ==
           "more interim responses than interim_responses_max (2)");
 }

@@ -1,0 +1,35 @@
+#include <stepwise/net/http/client_connection.hpp>
+
+#include <cassert>
+#include <utility>
+
+namespace stepwise::http {
+
+ClientConnection::ClientConnection(net::Stream stream, const ParserLimits& limits)
+    : stream_(std::move(stream)), parser_(limits) {
+    stream_.set_nodelay(true);
+}
+
+void ClientConnection::send(std::string_view method, std::string_view head, std::string_view body) {
+    stream_.write(head);
+    stream_.write(body);
+    parser_.expect_response(method);
+}
+
+Coro<ResponseEvent> ClientConnection::next_event() {
+    assert(!parser_.is_between_messages() || parser_.expected_responses() > 0);
+    for (;;) {
+        ResponseEvent event = parser_.next_event();
+        if (!std::holds_alternative<NeedMore>(event)) co_return event;
+        const std::size_t count = co_await stream_.read_some(buffer_);
+        if (count > 0) {
+            parser_.receive_data({buffer_.data(), count});
+            continue;
+        }
+        has_ended_ = true;
+        std::optional<net::ProtocolError> error = parser_.receive_eof();
+        if (error) co_return std::move(*error);
+    }
+}
+
+}  // namespace stepwise::http
