@@ -170,7 +170,7 @@ def no_loop_is_only_a_co_await(tree):
             end = code.partner[match.end() - 1]
             if "co_await" in code.masked[match.end():end] and re.match(r"\)\s*(;|\{\s*\})", code.masked[end:]):
                 yield path, code.line(match.start()), ("a loop with co_await in its head and nothing in its body: "
-                                                       "g++ 12 makes an illegal instruction of it; use the result there")
+                                                       "g++ 12 makes an illegal instruction of it; use the result")
 
 
 def no_coroutine_lambda_captures(tree):

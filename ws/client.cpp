@@ -1,0 +1,199 @@
+#include <fmt/format.h>
+#include <stepwise/net/connect.hpp>
+#include <stepwise/net/http/request_writer.hpp>
+#include <stepwise/net/http/response_parser.hpp>
+#include <stepwise/net/socket.hpp>
+#include <stepwise/net/url.hpp>
+#include <stepwise/runtime/timeout.hpp>
+#include <stepwise/ws/client.hpp>
+#include <stepwise/ws/client_handshake.hpp>
+
+#include <array>
+#include <cstring>
+#include <utility>
+
+namespace stepwise::ws {
+
+namespace {
+
+// Whoever holds the ClientConnection asks for messages itself.
+class HeldFace final : public Face {
+public:
+    void opened(Connection&) override {}
+    bool message(Connection&, MessageView) override { return false; }
+    void has_waiting(Connection&) override {}
+    void closed(Connection&) override {}
+
+    static void will_take_no_more(Connection& connection) noexcept { drop_waiting(connection); }
+    static void will_do_no_more(Connection& connection) noexcept { done(connection); }
+};
+
+struct OwnOptions {
+    ConnectionOptions options;
+};
+
+// The client's end: watches its peer by a timer of its own, and ends with the loop at the latest.
+class Client final : private OwnOptions, public Connection, private LoopBound {
+public:
+    Client(net::Transport::Owner transport, const ConnectionOptions& options, std::string remote_ip)
+        : OwnOptions{options},
+          Connection(EventLoop::current(), std::move(transport), Role::client, OwnOptions::options,
+                     MaskKeySource(EventLoop::current().entropy()), std::move(remote_ip), 0) {
+        loop().bind(*this);
+        if (options.ping_interval_seconds != 0) watch_from_now();
+    }
+
+    void opened(std::span<char> unconsumed) { start(std::make_unique<HeldFace>(), unconsumed); }
+
+    void let_go() noexcept {
+        if (!loop_has_ended_) {
+            HeldFace::will_take_no_more(*this);
+            if (!loop().discarding()) start_close(CloseCode::normal_closure, {});
+        }
+        HeldFace::will_do_no_more(*this);
+    }
+
+private:
+    ~Client() override {
+        if (!loop_has_ended_) leave_loop();
+    }
+    void leave_loop() noexcept {
+        next_watch_.cancel();
+        loop().unbind(*this);
+    }
+    void loop_closing() noexcept override {
+        leave_loop();
+        loop_has_ended_ = true;
+        end_now();
+    }
+
+    void watch_from_now() {
+        next_watch_ = loop().call_later(std::chrono::seconds(1), [this] {
+            if (!is_open()) return;
+            watch_from_now();
+            check_peer(++seconds_);
+        });
+    }
+
+    Handle next_watch_;
+    int seconds_ = 0;
+    bool loop_has_ended_ = false;
+};
+
+std::string new_client_key(EventLoop& loop) {
+    std::array<std::byte, 16> random;
+    loop.entropy().fill(random);
+    return make_client_key(random);
+}
+
+// A connection from its request to the end of the server's answer. Owned by the coroutine that waits for it.
+class Opening final : private net::TransportHandler {
+public:
+    Opening(UniqueFd socket, const net::Url& url, const ConnectOptions& options)
+        : options_(options),
+          key_(new_client_key(EventLoop::current())),
+          answered_(EventLoop::current().create_future<void>()),
+          remote_ip_(net::Address::of_peer(socket.get()).host()),
+          transport_(
+              net::Transport::make(EventLoop::current(), std::move(socket), this, options.connection.transport)) {
+        net::set_nodelay(transport_->fd(), true);
+        http::Headers fields = options.headers;
+        fields.set("Upgrade", "websocket").set("Sec-WebSocket-Version", "13").set("Sec-WebSocket-Key", key_);
+        std::string host = url.host_field();
+        http::OutgoingRequest request;
+        request.target = url.path_and_query();
+        request.host = host;
+        request.headers = &fields;
+        http::write_request_head(*transport_, request);
+        parser_.expect_response(request.method);
+        transport_->start_receiving();
+    }
+    ~Opening() {
+        if (transport_) transport_->abort();
+    }
+
+    // Done when the connection is open; HandshakeError when it will not be.
+    Future<void>& answered() { return answered_; }
+    ClientConnection take_connection() { return std::move(connection_); }
+
+private:
+    void received(std::span<char> bytes) override {
+        parser_.receive_data({bytes.data(), bytes.size()});
+        http::ResponseEvent event = parser_.next_event();
+        while (std::holds_alternative<http::InterimResponse>(event)) event = parser_.next_event();
+        if (const auto* start = std::get_if<http::StartOfResponse>(&event)) {
+            decide(*start->head);
+        } else if (const auto* mistake = std::get_if<net::ProtocolError>(&event)) {
+            refuse(0, mistake->message);
+        }
+    }
+    void received_end() override { refuse(0, "the server closed the connection before it answered"); }
+    void connection_lost(int error) override {
+        refuse(0, fmt::format("the connection was lost before the server answered: {}", std::strerror(error)));
+    }
+    void drained() override {}
+
+    void decide(const http::ResponseHead& head) {
+        UpgradeResponse response{.status = head.status()};
+        for (const http::HeaderField& field : head.headers()) response.add_field(field.name, field.value);
+        if (const auto error = check_response(response, key_)) return refuse(error->code, error->message);
+        // They may be in the parser's memory, or in the kernel's.
+        std::string early(parser_.unconsumed());
+        auto* client = new Client(std::move(transport_), options_.connection, std::move(remote_ip_));
+        connection_.reset(client);
+        answered_.set_result();
+        client->opened(early);
+    }
+    void refuse(int status, const std::string& why) {
+        if (!answered_.done()) answered_.set_exception(std::make_exception_ptr(HandshakeError(status, why)));
+    }
+
+    const ConnectOptions& options_;
+    std::string key_;
+    Future<void> answered_;
+    std::string remote_ip_;
+    http::ResponseParser parser_;
+    ClientConnection connection_;
+    net::Transport::Owner transport_;
+};
+
+Coro<ClientConnection> open(const net::Url& url, const ConnectOptions& options) {
+    UniqueFd socket = co_await net::connect_socket(url.host(), url.port());
+    Opening opening(std::move(socket), url, options);
+    co_await opening.answered();
+    co_return opening.take_connection();
+}
+
+Coro<ClientConnection> open_in_time(net::Url url, ConnectOptions options) {
+    try {
+        Coro<ClientConnection> opening = open(url, options);
+        co_return co_await timeout(options.open_timeout, std::move(opening));
+    } catch (const HandshakeError& error) {
+        throw HandshakeError(error.status, fmt::format("{}: {}", url.to_string(), error.what()));
+    } catch (const TimeoutError&) {
+        std::chrono::duration<double> limit = options.open_timeout;
+        throw TimeoutError(fmt::format("{}: not open after {:g} s (open_timeout)", url.to_string(), limit.count()));
+    }
+}
+
+}  // namespace
+
+void LetGoOfClient::operator()(Connection* connection) const noexcept {
+    static_cast<Client*>(connection)->let_go();
+}
+
+Coro<ClientConnection> connect(std::string_view url) {
+    return connect(url, ConnectOptions());
+}
+
+Coro<ClientConnection> connect(std::string_view url, const ConnectOptions& options) {
+    std::string error;
+    std::optional<net::Url> parsed = net::Url::parse(url, error);
+    if (!parsed) throw std::invalid_argument("ws::connect: " + error);
+    if (parsed->scheme() != "ws") {
+        throw std::invalid_argument(fmt::format("ws::connect: {} is no ws:// URL", parsed->to_string()));
+    }
+    return open_in_time(std::move(*parsed), options);
+}
+
+}  // namespace stepwise::ws
