@@ -73,8 +73,8 @@ struct Operation {
 std::deque<Operation> operations;  // in the order in which they began
 
 //[ operation
-// Returns at once. Its thread only leaves the answer: resuming a generator is left to main, so that A never runs on two
-// threads at once.
+// Returns at once. Its thread only leaves the answer: resuming a generator is left to
+// main, so that A never runs on two threads at once.
 int long_io(std::string_view client, std::chrono::seconds duration) {
     Operation& operation = operations.emplace_back();
     operation.thread = std::thread([&operation, duration, client = std::string(client)] {
@@ -95,7 +95,8 @@ void resume_with(const std::string& answer) {
     if (!next) say("生成器到头了，不是错误", "the generator is at its end, which is no error");
 }
 
-// Simplified: it takes the answers in the order in which the operations began. An event loop takes whichever is ready.
+// Simplified: it takes the answers in the order in which the operations began. An event
+// loop takes whichever is ready.
 void wait_for_operations() {
     for (; !operations.empty(); operations.pop_front()) {
         operations.front().thread.join();

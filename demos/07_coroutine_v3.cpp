@@ -35,8 +35,10 @@ void say(const std::string& zh, const std::string& en);
 void wait(std::chrono::seconds duration);
 
 //[ types
-using Operation = stepwise::Generator<std::string>;           // when it is run, it waits and yields its result
-using Request = stepwise::Generator<Operation, std::string>;  // yields what it waits for, is sent the result
+// When it is run, it waits and yields its result.
+using Operation = stepwise::Generator<std::string>;
+// Yields what it waits for, is sent the result.
+using Request = stepwise::Generator<Operation, std::string>;
 //]
 
 void wait_for(Request request, std::optional<Operation> operation);
@@ -100,7 +102,8 @@ std::deque<Call> calls;  // all that wait, in the order in which they began to
 //]
 
 //[ resume
-// Returns at once. The operation runs on a thread of its own, which leaves its result in the call.
+// Returns at once. The operation runs on a thread of its own, which leaves its result
+// in the call.
 void wait_for(Request request, std::optional<Operation> operation) {
     if (!operation) return;  // the request is at its end
     Call& call = calls.emplace_back(std::move(request), std::move(*operation));

@@ -37,14 +37,14 @@ void show_a_future(EventLoop& loop) {
     say("future: " + state_of(future), "future: " + state_of(future));
     for (int number : {1, 2}) {
         future.add_done_callback([number](Future<int> done) {
-            const std::string got = fmt::format(
-                "{} {} {}", number, options.language == net::Language::chinese ? "得到" : "got", done.result());
-            say("  回调 " + got, "  callback " + got);
+            say(fmt::format("  回调 {} 得到 {}", number, done.result()),
+                fmt::format("  callback {} got {}", number, done.result()));
         });
     }
     say("set_result(42)", "set_result(42)");
     future.set_result(42);
-    say("future: " + state_of(future) + "，回调还没运行", "future: " + state_of(future) + ", no callback has run");
+    const std::string now = state_of(future);
+    say("future: " + now + "，回调还没运行", "future: " + now + ", no callback has run");
     turn(loop);
     //]
 

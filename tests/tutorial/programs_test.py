@@ -70,7 +70,7 @@ class ChapterProgramsTest(unittest.TestCase):
 
     def test_a_total_that_a_callback_keeps_is_right_one_turn_later(self):
         self.assertEqual(lines_of("too_early"), [
-            "the order is paid: 42", "total: 0", "-- one turn of the loop", "total: 42"])
+            "the order is paid", "total: 0", "-- one turn of the loop", "total: 42"])
 
     def test_three_awaits_are_four_steps_when_each_suspends_and_one_when_none_does(self):
         for language in LANGUAGES:
@@ -82,9 +82,9 @@ class ChapterProgramsTest(unittest.TestCase):
 
     def test_a_turn_runs_what_was_queued_then_what_the_poll_found_then_the_timers(self):
         for reactor in ("epoll", ""):
-            lines = [line.strip().partition(":")[0] for line in lines_of("one_turn", reactor=reactor)]
-            self.assertEqual(lines, ["-- turn 1", "call_soon", "a done callback", "a task's step", "the descriptor",
-                                     "call_later(0)", "-- turn 2", "a call_soon out of a call_soon"])
+            lines = [line.strip().partition(",")[0] for line in lines_of("one_turn", reactor=reactor)]
+            self.assertEqual(lines, ["-- turn 1", "call_soon", "done callback", "step of a task", "descriptor",
+                                     "call_later(0)", "-- turn 2", "call_soon in a call_soon"])
 
     def test_a_timer_waits_for_the_callback_that_computes(self):
         self.assertEqual(lines_of("late_timer"), [

@@ -37,7 +37,6 @@ Request request(int number, Count& count) {
     ++(answer == number ? count.own : count.of_another);
 }
 
-//[ global
 Request gen;  // whoever waits. There is one place for all.
 
 Count answer_through_a_global() {
@@ -49,7 +48,6 @@ Count answer_through_a_global() {
     for (int position = 0; position < requests; ++position) gen.send(answered_next(position));
     return count;
 }
-//]
 
 //[ objects
 // One request that waits, and the number of the operation that it waits for.

@@ -2,7 +2,7 @@
 //
 // For chapter 14. main turns the loop by hand.
 // Run:    ./stepwise run one_turn [--lang zh|en]
-// Try:    write the five lines in another order. Which of them keep their places in the turn?
+// Try:    ask for the five in another order. Which of them keep their places in the turn?
 // Prints: -- turn 1: call_soon, the done callback and the task's step, then the descriptor, then call_later(0)
 //         -- turn 2: what turn 1 queued
 #include <fmt/core.h>
@@ -38,28 +38,39 @@ Pipe make_pipe();
 void write_byte(const Pipe& pipe);
 void read_byte(const Pipe& pipe);
 
-Coro<> step_once() {
-    say("  task 的 step: create_task 时已进队列", "  a task's step: queued by create_task");
+void on_timer() {
+    say("  call_later(0)，来自定时器", "  call_later(0), from the timers");
+}
+
+void on_readable(EventLoop& loop, const Pipe& pipe) {
+    say("  描述符，来自 poll", "  descriptor, from the poll");
+    read_byte(pipe);
+    loop.remove_reader(pipe.read_end.get());
+}
+
+void on_call(EventLoop& loop) {
+    say("  call_soon，早在队列里", "  call_soon, was in the queue");
+    loop.call_soon([] { say("  call_soon 里的 call_soon，来自第 1 轮", "  call_soon in a call_soon, from turn 1"); });
+}
+
+void on_done(Future<int>) {
+    say("  完成回调，早在队列里", "  done callback, was in the queue");
+}
+
+Coro<> one_step() {
+    say("  task 的 step，早在队列里", "  step of a task, was in the queue");
     co_return;
 }
 
 void ask_for_five_things(EventLoop& loop, const Pipe& pipe, Future<int> future) {
     //[ ask
-    loop.call_later(0s, [] { say("  call_later(0): 定时器放进来的", "  call_later(0): put there by the timers"); });
-    loop.add_reader(pipe.read_end.get(), [&loop, &pipe] {
-        say("  描述符可读: poll 放进来的", "  the descriptor: put there by the poll");
-        read_byte(pipe);
-        loop.remove_reader(pipe.read_end.get());
-    });
+    loop.call_later(0s, on_timer);
+    loop.add_reader(pipe.read_end.get(), [&loop, &pipe] { on_readable(loop, pipe); });
     write_byte(pipe);
-    loop.call_soon([&loop] {
-        say("  call_soon: 早已在队列里", "  call_soon: was in the queue");
-        loop.call_soon([] { say("  call_soon 里的 call_soon", "  a call_soon out of a call_soon"); });
-    });
-    future.add_done_callback(
-        [](Future<int>) { say("  完成回调: set_result 时已进队列", "  a done callback: queued by set_result"); });
+    loop.call_soon([&loop] { on_call(loop); });
+    future.add_done_callback(on_done);
     future.set_result(42);
-    loop.create_task(step_once());
+    loop.create_task(one_step());
     //]
 }
 

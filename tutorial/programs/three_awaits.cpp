@@ -25,7 +25,7 @@ void say(const std::string& zh, const std::string& en);
 void turn(EventLoop& loop, int& turns);
 
 //[ body
-// The sum of the three. It says where it begins, where it goes on after each wait, and where it ends.
+// The sum of the three. It says where it begins, goes on after a wait, and ends.
 Coro<int> add_up(Future<int> first, Future<int> second, Future<int> third) {
     say("  开始", "  begins");
     const int one = co_await first;
@@ -46,12 +46,12 @@ void run_with_pending_futures(EventLoop& loop) {
     turn(loop, turns);
     for (int index = 0; index < 3; ++index) {
         const int value = 10 * (index + 1);
-        say(fmt::format("set_result({}): wakeup", value), fmt::format("set_result({}): wakeup", value));
+        fmt::print("set_result({}): wakeup\n", value);
         numbers[index].set_result(value);
         turn(loop, turns);
     }
     //]
-    say(fmt::format("task: result {}", task.result()), fmt::format("task: result {}", task.result()));
+    fmt::print("task: result {}\n", task.result());
 }
 
 void run_with_finished_futures(EventLoop& loop) {
@@ -60,13 +60,12 @@ void run_with_finished_futures(EventLoop& loop) {
     Task<int> task = loop.create_task(add_up(numbers[0], numbers[1], numbers[2]));
     int turns = 0;
     turn(loop, turns);
-    say(fmt::format("task: result {}", task.result()), fmt::format("task: result {}", task.result()));
+    fmt::print("task: result {}\n", task.result());
 }
 
 // Runs what is ready now: here, one step of the task.
 void turn(EventLoop& loop, int& turns) {
-    ++turns;
-    say(fmt::format("step {}:", turns), fmt::format("step {}:", turns));
+    fmt::print("step {}:\n", ++turns);
     loop.run_once();
 }
 

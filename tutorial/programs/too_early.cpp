@@ -3,7 +3,7 @@
 // For chapter 12.
 // Run:    ./stepwise run too_early [--lang zh|en]
 // Try:    move one line so that the total is right when it is printed first.
-// Prints: the order is paid: 42
+// Prints: the order is paid
 //         total: 0
 //         -- one turn of the loop
 //         total: 42
@@ -37,7 +37,7 @@ int main(int argc, char** argv) {
     paid.add_done_callback([&total](Future<int> done) { total += done.result(); });
 
     paid.set_result(42);
-    say(fmt::format("订单已付: {}", paid.result()), fmt::format("the order is paid: {}", paid.result()));
+    say("订单已付", "the order is paid");
     say(fmt::format("合计: {}", total), fmt::format("total: {}", total));
     //]
     say("-- 事件循环转一轮", "-- one turn of the loop");
