@@ -30,6 +30,7 @@ std::string chart;
 void say(const std::string& zh, const std::string& en);
 void wait(std::chrono::seconds duration);
 
+//[ requests
 // Asks somebody else, a disk or another server, and stands still until the answer is there.
 std::string long_io(const std::string& client) {
     say("io 开始", "io begins");
@@ -50,6 +51,7 @@ void request_b() {
     wait(2s);
     say("B 离开", "B out");
 }
+//]
 
 void request_c() {
     say("C 进入", "C in");
@@ -83,8 +85,10 @@ void serve(const std::string& client, void (*request)()) {
 int main(int argc, char** argv) {
     options = net::parse_demo_options(argc, argv, "A waits for a slow operation; B and C wait for A.");
 
+    //[ serve
     serve("A", request_a);
     serve("B", request_b);
     serve("C", request_c);
+    //]
     fmt::print("{}", chart);
 }

@@ -32,6 +32,7 @@ std::vector<std::thread> io_threads;
 void say(const std::string& zh, const std::string& en);
 void wait(std::chrono::seconds duration);
 
+//[ callback
 using Callback = std::function<void(const std::string& answer)>;
 
 // Returns at once. Another thread waits, then calls `callback`, still on that other thread.
@@ -56,6 +57,7 @@ void request_a() {
     long_io("A", on_finish);
     say("A 离开", "A out");
 }
+//]
 
 void request_b() {
     say("B 进入", "B in");
@@ -83,10 +85,12 @@ void wait(std::chrono::seconds duration) {
     std::this_thread::sleep_for(duration * options.scale);
 }
 
+//[ join
 // Without it the process would end before the answer comes. It sleeps; a loop around nothing would burn a processor.
 void wait_for_io_threads() {
     for (std::thread& thread : io_threads) thread.join();
 }
+//]
 
 }  // namespace
 

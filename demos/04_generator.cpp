@@ -25,13 +25,16 @@ net::DemoOptions options;
 
 void say(const std::string& zh, const std::string& en);
 
+//[ countdown
 // Values flow out.
 Generator<int> countdown(int from) {
     say("  倒数开始", "  countdown begins");
     for (int number = from; number > 0; --number) co_yield number;
     say("  倒数结束", "  countdown ends");
 }
+//]
 
+//[ average
 // Values flow in, too: `co_yield average` hands out the average so far and returns the number that was sent.
 Generator<double, double> running_average() {
     double sum = 0;
@@ -42,7 +45,9 @@ Generator<double, double> running_average() {
         average = sum / count;
     }
 }
+//]
 
+//[ take
 void take_values_out() {
     Generator<int> numbers = countdown(3);
     say("已创建: 什么都没运行", "made: nothing runs yet");
@@ -51,7 +56,9 @@ void take_values_out() {
     }
     say("到头了: 没有值，也没有错误", "the end: no value, no error");
 }
+//]
 
+//[ send
 void send_values_in() {
     Generator<double, double> average = running_average();
     average.next();  // to the first co_yield: before it nothing waits for a value
@@ -59,12 +66,15 @@ void send_values_in() {
     for (const double number : {10, 20, 30}) averages += fmt::format(" {}", average.send(number).value());
     say("10 20 30 一路的平均:" + averages, "average of 10 20 30 so far:" + averages);
 }
+//]
 
+//[ loop
 void take_values_out_with_a_for_loop() {
     for (const int number : countdown(2)) {
         say("for 循环取出 " + std::to_string(number), "a for loop took " + std::to_string(number));
     }
 }
+//]
 
 void say(const std::string& zh, const std::string& en) {
     fmt::print("{}\n", options.language == net::Language::chinese ? zh : en);

@@ -114,6 +114,33 @@ void rewrite_links(cmark_node* document, const LinkRewriter& rewrite_link) {
     }
 }
 
+// Written Chinese has no spaces, so none may come from a line that was broken between two of its characters.
+bool is_chinese(std::string_view character) {
+    const auto lead = static_cast<unsigned char>(character.front());
+    return (lead >= 0xE3 && lead <= 0xE9) || lead == 0xEF;
+}
+
+bool is_chinese_or_quote(std::string_view character) {
+    return is_chinese(character) || character.substr(0, 2) == "\xE2\x80";
+}
+
+bool joins_without_space(std::string_view before, std::string_view after) {
+    if (before.size() < 3 || after.size() < 3) return false;
+    const std::string_view last = before.substr(before.size() - 3), first = after.substr(0, 3);
+    return is_chinese_or_quote(last) && is_chinese_or_quote(first) && (is_chinese(last) || is_chinese(first));
+}
+
+void join_chinese_lines(cmark_node* document) {
+    for (cmark_node* line_end : nodes_of(document, {CMARK_NODE_SOFTBREAK})) {
+        cmark_node* const before = cmark_node_previous(line_end);
+        cmark_node* const after = cmark_node_next(line_end);
+        if (before == nullptr || after == nullptr) continue;
+        if (!joins_without_space(plain_text(before), plain_text(after))) continue;
+        cmark_node_unlink(line_end);
+        cmark_node_free(line_end);
+    }
+}
+
 // A listing's marker becomes the name of the file that is shown; every other HTML block goes.
 void name_listings(cmark_node* document, const LinkRewriter& rewrite_link) {
     static constexpr std::string_view opening = "<!-- listing: ";
@@ -168,6 +195,7 @@ std::string markdown_to_html(std::string_view text, const LinkRewriter& rewrite_
     cmark_syntax_extension* const tables = cmark_find_syntax_extension("table");
     const Document document = parse(text, tables);
     add_anchors(document.get());
+    join_chinese_lines(document.get());
     rewrite_links(document.get(), rewrite_link);
     name_listings(document.get(), rewrite_link);
     draw_code(document.get());

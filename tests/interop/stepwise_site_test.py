@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""The course's pages as bytes, over a course made for the test: `stepwise_site_test.py PROGRAM REACTOR`.
+
+What must not happen is looked for first: a file outside the course that an address reaches, HTML of a chapter that a
+browser would run. The real chapters are opened in a browser by tests/browser."""
+
+import http.client
+import pathlib
+import re
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import python_suite  # noqa: E402
+from program_contract import ServerProgramContract  # noqa: E402
+from server_process import ServerProcess  # noqa: E402
+
+PROGRAM, REACTOR = (sys.argv + ["", ""])[1:3]
+
+CHAPTER = """# 1. One & only
+
+Words of `code`, a [next one](02-next.md#a-place), the [map](../README.md), the [source](../../demos/01_a.cpp),
+[nowhere](../../outside.md), [elsewhere](https://example.org/), and <b>tags</b>.
+
+<script>alert(1)</script>
+
+<!-- listing: demos/01_a.cpp part -->
+```cpp
+return "<1>";  // a 'comment'
+```
+
+| a | b |
+|---|---|
+| 1 | 2 |
+
+![A picture](figures/01-a.svg)
+"""
+FILES = {
+    "tutorial/README.md": "# The map\n",
+    "tutorial/en/01-one.md": CHAPTER,
+    "tutorial/en/02-next.md": "# 2. Next\n\n## A place\n",
+    "tutorial/zh/01-one.md": "# 1. 一\n\n第一行，\n第二行 code\n第三行\n",
+    "tutorial/en/figures/01-a.svg": "<svg xmlns='http://www.w3.org/2000/svg'/>\n",
+    "demos/01_a.cpp": '#include <a>\nauto raw = R"x(no " end)x";\nint number = 10\'000;\n',
+    "demos/secret.txt": "SECRET\n",
+    "outside.md": "# SECRET\n",
+    ".hidden.md": "# SECRET\n",
+}
+
+
+class SiteContract(ServerProgramContract, unittest.TestCase):
+    program, reactor = PROGRAM, REACTOR
+
+
+class CourseTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory(prefix="course ")))
+        for path, text in FILES.items():
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8")
+        cls.folder = folder
+        cls.server = cls.enterClassContext(
+            ServerProcess(PROGRAM, "--reactor", REACTOR, "--course", str(folder / "tutorial")))
+
+    def get(self, path, **headers):
+        connection = http.client.HTTPConnection(*self.server.address, timeout=30)
+        self.addCleanup(connection.close)
+        connection.request("GET", path, headers=headers)
+        response = connection.getresponse()
+        return response.status, response.headers, response.read().decode("utf-8")
+
+    def test_no_address_leads_out_of_the_course(self):
+        for path in ("../README.md", "../../outside", "..%2f..%2foutside", "%2e%2e/%2e%2e/outside", "en/../../outside",
+                     "en/..%2f..%2foutside", "en/%2e%2e%2f%2e%2e%2foutside", "en/figures/../01-one.md", "en/.hidden",
+                     "en/figures/..%2f..%2f..%2foutside.md", "en/01-one.md",
+                     "source/outside.md", "source/demos/../outside.md", "source/demos/%2e%2e/outside.md",
+                     "source/demos/..%2foutside.md", "source/.hidden.md", "source/demos/secret.txt",
+                     "source//demos/01_a.cpp", "source/demos//01_a.cpp", "source/demos/", "source/", "en/figures/", "en//01-one", "fr/01-one",
+                     "en/" + "a" * 2000):
+            with self.subTest(path=path):
+                status, _, body = self.get(f"/course/{path}")
+                self.assertEqual(status, 404)
+                self.assertNotIn("SECRET", body)
+
+    def test_a_chapter_runs_no_html_of_its_own(self):
+        _, headers, body = self.get("/course/en/01-one")
+        self.assertEqual(headers["Content-Type"], "text/html; charset=utf-8")
+        self.assertNotIn("<script", body)
+        self.assertNotIn("<b>", body)
+        self.assertIn('<span class="k">return</span> <span class="s">&quot;&lt;1&gt;&quot;</span>;', body)
+
+    def test_an_unknown_chapter_is_a_page_that_leads_back(self):
+        for path, words in (("en/99-none", "All chapters"), ("zh/99-none", "全部章节")):
+            status, headers, body = self.get(f"/course/{path}")
+            self.assertEqual((status, headers["Content-Type"]), (404, "text/html; charset=utf-8"))
+            self.assertIn(words, body)
+
+    def test_the_list_has_numbers_titles_and_links(self):
+        _, _, body = self.get("/course/en/")
+        self.assertEqual(re.findall(r'<li><span>(\d*)</span><a href="([^"]+)">([^<]+)</a>', body),
+                         [("1", "01-one", "One &amp; only"), ("2", "02-next", "Next")])
+
+    def test_links_are_right_on_the_site_and_those_that_lead_out_are_words(self):
+        _, _, body = self.get("/course/en/01-one")
+        for link in ('<a href="/course/en/02-next#a-place">next one</a>',
+                     '<a href="/course/source/tutorial/README.md">map</a>',
+                     '<a href="/course/source/demos/01_a.cpp">source</a>', "\nnowhere, ",
+                     '<a href="https://example.org/">elsewhere</a>',
+                     '<p class="from"><a href="/course/source/demos/01_a.cpp">demos/01_a.cpp</a></p>'):
+            self.assertIn(link, body)
+        self.assertIn('id="a-place"', self.get("/course/en/02-next")[2])
+
+    def test_a_figure_is_an_svg_and_a_table_a_table(self):
+        _, _, body = self.get("/course/en/01-one")
+        self.assertIn('<img src="figures/01-a.svg" alt="A picture">', body)
+        self.assertIn("<td>1</td>", body)
+        status, headers, body = self.get("/course/en/figures/01-a.svg")
+        self.assertEqual((status, headers["Content-Type"], body),
+                         (200, "image/svg+xml", FILES["tutorial/en/figures/01-a.svg"]))
+
+    def test_a_source_is_shown_whole_and_escaped(self):
+        _, _, body = self.get("/course/source/demos/01_a.cpp")
+        self.assertIn('<span class="p">#include</span> &lt;a&gt;', body)
+        self.assertIn('<span class="s">R&quot;x(no &quot; end)x&quot;</span>;', body)
+        self.assertIn("<span class=\"n\">10'000</span>;", body)
+
+    def test_chinese_lines_are_joined_without_a_space_and_others_keep_theirs(self):
+        _, _, body = self.get("/course/zh/01-one")
+        self.assertIn("第一行，第二行 code\n第三行", body)
+
+    def test_the_browser_decides_the_language_where_the_address_does_not(self):
+        for languages, place in (("zh-CN,en;q=0.5", "/course/zh/"), ("en-GB", "/course/en/"), ("", "/course/en/")):
+            status, headers, _ = self.get("/course/", **{"Accept-Language": languages})
+            self.assertEqual((status, headers["Location"]), (302, place))
+        for path, place in (("/course", "/course/"), ("/course/zh", "/course/zh/")):
+            self.assertEqual(self.get(path)[1]["Location"], place)
+
+    def test_a_chapter_that_is_edited_is_seen_at_the_next_request(self):
+        chapter = self.folder / "tutorial/en/02-next.md"
+        self.addCleanup(chapter.write_text, chapter.read_text())
+        chapter.write_text("# 2. Next\n\nA word more.\n")
+        self.assertIn("A word more.", self.get("/course/en/02-next")[2])
+
+
+if __name__ == "__main__":
+    python_suite.main()
