@@ -78,7 +78,8 @@ class CourseTest(unittest.TestCase):
                      "en/figures/..%2f..%2f..%2foutside.md", "en/01-one.md",
                      "source/outside.md", "source/demos/../outside.md", "source/demos/%2e%2e/outside.md",
                      "source/demos/..%2foutside.md", "source/.hidden.md", "source/demos/secret.txt",
-                     "source//demos/01_a.cpp", "source/demos//01_a.cpp", "source/demos/", "source/", "en/figures/", "en//01-one", "fr/01-one",
+                     "source//demos/01_a.cpp", "source/demos//01_a.cpp", "source/demos/", "source/", "en/figures/",
+                     "en//01-one", "fr/01-one",
                      "en/" + "a" * 2000):
             with self.subTest(path=path):
                 status, _, body = self.get(f"/course/{path}")

@@ -23,10 +23,10 @@ BANNER_LINES_MAX = 15
 
 
 @functools.cache
-def lines_of(name, language="en", reactor=""):
+def lines_of(name, language="en", reactor="", scale="1"):
     environment = {**os.environ, "STEPWISE_REACTOR": reactor}
-    done = subprocess.run([PROGRAMS / name, "--lang", language], capture_output=True, encoding="utf-8", timeout=60,
-                          env=environment, check=False)
+    done = subprocess.run([PROGRAMS / name, "--lang", language, "--scale", scale], capture_output=True,
+                          encoding="utf-8", timeout=60, env=environment, check=False)
     if done.returncode != 0 or done.stderr:
         raise AssertionError(f"{name} left with {done.returncode}:\n{done.stdout}{done.stderr}")
     return done.stdout.splitlines()
@@ -40,6 +40,32 @@ def split_at(lines, mark):
 
 class ChapterProgramsTest(unittest.TestCase):
     maxDiff = None
+
+    def test_of_two_ways_to_wait_only_one_uses_a_processor(self):
+        self.assertEqual(lines_of("two_waits", scale="0.1"), [
+            "sleep_until: waited 5 s, the processor was idle", "spin_until: waited 5 s, the processor was busy"])
+        self.assertEqual(lines_of("two_waits", "zh", scale="0.1"), [
+            "sleep_until: 等了 5 秒，处理器空闲", "spin_until: 等了 5 秒，处理器一直在忙"])
+
+    def test_one_callback_for_two_gives_A_the_answer_for_D_and_a_callback_for_each_does_not(self):
+        for language, got in (("en", "got"), ("zh", "得到")):
+            said = [line.partition("] ")[2] for line in lines_of("one_callback_for_two", language, scale="0.1")]
+            self.assertEqual(said[:2] + said[3:], [f"A {got}: data-D", f"A {got}: data-A",
+                                                   f"D {got}: data-D", f"A {got}: data-A"])
+
+    def test_a_generator_that_is_read_twice_has_nothing_the_second_time(self):
+        self.assertEqual(lines_of("consumed_twice"), ["the sum is 240, of 0 marks"])
+
+    def test_a_value_goes_in_and_one_comes_out_at_each_step_but_not_before_the_first(self):
+        lines = lines_of("running_average")
+        self.assertEqual(lines[3:6], ["send(10)", "  received 10, hands out 10", "got 10"])
+        self.assertEqual([line for line in lines if line.startswith("got")], ["got 0", "got 10", "got 15", "got 20"])
+        self.assertTrue(lines[-1].startswith("error: Generator::send()"), lines[-1])
+
+    def test_iterator_and_generator_count_alike_and_two_coroutines_take_turns(self):
+        for name in ("tiny_iterator", "tiny_generator"):
+            self.assertEqual(lines_of(name), ["3", "2", "1"])
+        self.assertEqual(lines_of("tiny_coroutine", scale="0.1"), ["A 3", "B 3", "A 2", "B 2", "A 1", "B 1"])
 
     def test_a_lost_request_ends_when_another_one_takes_its_place(self):
         self.assertEqual(lines_of("lost_request"), [
@@ -93,7 +119,8 @@ class ChapterProgramsTest(unittest.TestCase):
     def test_every_program_prints_as_many_lines_in_both_languages(self):
         for source in SOURCES.glob("*.cpp"):
             with self.subTest(program=source.stem):
-                self.assertEqual(len(lines_of(source.stem, "en")), len(lines_of(source.stem, "zh")))
+                counts = [len(lines_of(source.stem, language, scale="0.1")) for language in LANGUAGES]
+                self.assertEqual(*counts)
 
     def test_every_program_opens_with_a_banner_that_says_for_which_chapter_it_is_and_how_to_run_it(self):
         for source in SOURCES.glob("*.cpp"):

@@ -1,6 +1,9 @@
-// A generator that is read twice. There is a bug in it, for chapter 4 to find.
+// A generator that is read twice: the second time there is nothing left, and nobody says so.
 //
-// Run: build/tutorial/programs/consumed_twice [--lang zh|en]
+// For chapter 4: a bug to find.
+// Run:    ./stepwise run consumed_twice [--lang zh|en]
+// Try:    put the marks into a std::vector instead. Which lines must change?
+// Prints: the sum is 240, of 0 marks
 #include <fmt/core.h>
 
 #include <stepwise/net/options.hpp>

@@ -1,6 +1,10 @@
-// Two clients and one callback, which knows the answer but not who asked. There is a bug in it, for chapter 3 to find.
+// Two clients and one callback, which knows the answer but not who asked; then a callback for each.
 //
-// Run: build/tutorial/programs/one_callback_for_two [--lang zh|en] [--scale 0.1]
+// For chapter 3: a bug to find.
+// Run:    ./stepwise run one_callback_for_two [--lang zh|en] [--scale 0.1]
+// Try:    what would a global variable `who_asked`, set by each call of long_io, print?
+// Prints: [ 2.0 s] A got: data-D            [ 7.0 s] D got: data-D
+//         [ 5.0 s] A got: data-A            [10.0 s] A got: data-A
 #include <fmt/core.h>
 
 #include <chrono>

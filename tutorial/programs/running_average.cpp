@@ -1,6 +1,11 @@
 // The running average of demo 04, telling each step: what goes in, what comes out, and who runs.
 //
-// For chapter 5. Run: build/tutorial/programs/running_average [--lang zh|en]
+// For chapter 5.
+// Run:    ./stepwise run running_average [--lang zh|en]
+// Try:    hand out the average before the new number is added to it. What does the caller get now?
+// Prints: next()                            send(10)
+//           begins, hands out 0               received 10, hands out 10
+//         got 0                             got 10, and so on with 20 and 30; then an error
 #include <fmt/core.h>
 
 #include <stdexcept>

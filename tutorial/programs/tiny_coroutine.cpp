@@ -1,6 +1,9 @@
 // A coroutine: a function that waits without holding up the others. Two countdowns share one thread.
 //
-// For the glossary. Run: build/tutorial/programs/tiny_coroutine [--scale 0.1]
+// For the glossary.
+// Run:    ./stepwise run tiny_coroutine [--scale 0.1]
+// Try:    let B count from 5. Who is alone at the end?
+// Prints: A 3, B 3, A 2, B 2, A 1, B 1: two lines a second
 #include <fmt/core.h>
 
 #include <chrono>

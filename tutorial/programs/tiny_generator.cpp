@@ -1,6 +1,9 @@
 // A generator: a function that keeps its place. The same numbers as tiny_iterator, written as the loop that they are.
 //
-// For the glossary. Run: build/tutorial/programs/tiny_generator
+// For the glossary.
+// Run:    ./stepwise run tiny_generator
+// Try:    count down in steps of two. Was it easier than in tiny_iterator?
+// Prints: 3, 2 and 1
 #include <fmt/core.h>
 
 #include <stepwise/net/options.hpp>

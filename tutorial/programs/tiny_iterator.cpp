@@ -1,6 +1,9 @@
 // An iterator: an object that knows where it stands, and takes one step each time that it is asked.
 //
-// For the glossary. Run: build/tutorial/programs/tiny_iterator
+// For the glossary.
+// Run:    ./stepwise run tiny_iterator
+// Try:    count down in steps of two. When is the end reached?
+// Prints: 3, 2 and 1
 #include <fmt/core.h>
 
 #include <iterator>

@@ -1,6 +1,10 @@
-// Two ways to wait for five seconds: asleep, and in a loop around nothing. Both are as long; only one uses a processor.
+// Two ways to wait for five seconds: asleep, and in a loop around nothing. Only one of them uses a processor.
 //
-// For chapter 2. Run: build/tutorial/programs/two_waits [--lang zh|en] [--scale 0.1]
+// For chapter 2: a bug to find that no clock shows.
+// Run:    ./stepwise run two_waits [--lang zh|en] [--scale 0.1]
+// Try:    run it beside a program that shows what the processors do. Which of the two lines makes it jump?
+// Prints: sleep_until: waited 5 s, the processor was idle
+//         spin_until: waited 5 s, the processor was busy
 #include <fmt/core.h>
 
 #include <chrono>
