@@ -85,6 +85,7 @@ std::string take_host(std::string_view& authority, std::string& host) {
         authority.remove_prefix(bracket + 1);
         in6_addr address{};
         if (inet_pton(AF_INET6, host.c_str(), &address) != 1) return "what stands in brackets is no IPv6 address";
+        std::transform(host.begin(), host.end(), host.begin(), http::to_lower);
         return {};
     }
     const std::size_t colon = std::min(authority.find(':'), authority.size());

@@ -23,6 +23,8 @@ public:
     // The same for a scanner that takes what it consumes off the front.
     std::string_view& unconsumed() { return bytes_; }
     void consume(std::size_t size) { bytes_.remove_prefix(size); }
+    // No more of it will be looked at: the caller's bytes may go. Views into the copy stay good.
+    void forget() { bytes_ = {}; }
 
     // For scanners that work with offsets: where the bytes are now, and how far a 32-bit offset reaches.
     const char* block() const { return bytes_.data(); }

@@ -103,6 +103,7 @@ Event RequestParser::next_of_body() {
 
 Event RequestParser::failed() {
     state_ = State::failed;
+    input_.forget();
     return *error_;
 }
 

@@ -36,8 +36,11 @@ public:
     RequestParser& operator=(RequestParser&&) noexcept;
     ~RequestParser();
 
-    // More bytes from the peer. They must stay until `next_event` says NeedMore or until `keep_unconsumed`.
-    void receive_data(std::string_view bytes) { input_.receive(bytes); }
+    // More bytes from the peer. They must stay until `next_event` says NeedMore or gives an error, or until
+    // `keep_unconsumed`. After an error they are not looked at.
+    void receive_data(std::string_view bytes) {
+        if (state_ != State::failed) input_.receive(bytes);
+    }
 
     Event next_event();
 

@@ -137,6 +137,7 @@ ResponseEvent ResponseParser::failed() {
     const bool is_limit = error_->code == 413 || error_->code == 431;
     if (!is_limit) error_->code = bad_gateway;
     state_ = State::failed;
+    input_.forget();
     return *error_;
 }
 

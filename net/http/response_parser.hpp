@@ -46,8 +46,11 @@ public:
     // How many have not started yet.
     std::size_t expected_responses() const { return asked_.size(); }
 
-    // More bytes from the server. They must stay until `next_event` says NeedMore or until `keep_unconsumed`.
-    void receive_data(std::string_view bytes) { input_.receive(bytes); }
+    // More bytes from the server. They must stay until `next_event` says NeedMore or gives an error, or until
+    // `keep_unconsumed`. After an error they are not looked at.
+    void receive_data(std::string_view bytes) {
+        if (state_ != State::failed) input_.receive(bytes);
+    }
 
     // After the EndOfMessage of a head that `switches_protocol()` it says NeedMore for good, and keeps what
     // comes.

@@ -89,7 +89,8 @@ TEST_CASE("the fragment is left out") {
 TEST_CASE("IPv6 stands in brackets in a URL and in the Host field, and without them for the resolver") {
     CHECK(url("http://[::1]/").host() == "::1");
     CHECK(url("http://[::1]/").host_field() == "[::1]");
-    CHECK(url("http://[2001:DB8::7]:8080/").host_field() == "[2001:DB8::7]:8080");
+    CHECK(url("http://[FE80::A]/").host() == "fe80::a");
+    CHECK(url("http://[2001:DB8::7]:8080/").host_field() == "[2001:db8::7]:8080");
     CHECK(url("http://[::ffff:192.0.2.1]").host() == "::ffff:192.0.2.1");
     for (const char* text : {"http://[]", "http://[1]", "http://[::1%25lo]", "http://[::g]", "http://[127.0.0.1]",
                              "http://[v1.a]", "http://[::1::]"}) {

@@ -1,5 +1,7 @@
 // Where a body ends, and what is refused because two readers could differ about it: RFC 9112 §6, RFC 9110 §8.6,
 // §10.1.1.
+#include <memory>
+
 #include <stepwise/tests/net/http/support.hpp>
 
 using namespace stepwise::http;
@@ -116,4 +118,16 @@ TEST_CASE("the end of the connection after an error is that error") {
     const auto at_end = parser.receive_eof();
     REQUIRE(at_end.has_value());
     CHECK(describe(*at_end) == error);
+}
+
+TEST_CASE("after an error the bytes may go, and none that follow are looked at") {
+    RequestParser parser;
+    auto bytes = std::make_unique<std::string>("GET / HTTP/1.1\nHost: a\r\n\r\n");
+    parser.receive_data(*bytes);
+    const std::string error = describe(parser.next_event());
+    CHECK(parser.unconsumed().empty());
+    bytes.reset();
+    parser.receive_data("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    CHECK(parser.unconsumed().empty());
+    CHECK(describe(parser.next_event()) == error);
 }

@@ -2,6 +2,7 @@
 // RFC 9110 §15.2, §7.8, RFC 9112 §9.2, §9.3.
 #include <stepwise/tests/net/http/response_support.hpp>
 
+#include <memory>
 #include <random>
 
 using namespace stepwise::http;
@@ -180,4 +181,17 @@ TEST_CASE("damaged responses are understood or refused the same, however they ar
     }
     CHECK(refused > 500);
     CHECK(refused < 2900);
+}
+
+TEST_CASE("after an error the bytes may go, and none that follow are looked at") {
+    ResponseParser parser;
+    parser.expect_response("GET");
+    auto bytes = std::make_unique<std::string>("HTTP/1.1 200 OK\nX: y\r\n\r\n");
+    parser.receive_data(*bytes);
+    const std::string error = describe(parser.next_event());
+    CHECK(parser.unconsumed().empty());
+    bytes.reset();
+    parser.receive_data("HTTP/1.1 200 OK\r\n\r\n");
+    CHECK(parser.unconsumed().empty());
+    CHECK(describe(parser.next_event()) == error);
 }
