@@ -7,6 +7,8 @@ import subprocess
 
 CODE = (".cpp", ".hpp", ".py", ".js", ".mjs", ".css", ".html", ".sh")
 CPP = (".cpp", ".hpp")
+# What fuzzers keep is bytes, also where they happen to spell text.
+INPUTS = "tests/fuzz/corpus/"
 SKIPPED_FOLDERS = {".git", "node_modules", "__pycache__", ".cache"}
 
 
@@ -33,6 +35,8 @@ class Tree:
             yield from ((inside / name).as_posix() for name in files)
 
     def _is_text(self, path):
+        if path.startswith(INPUTS):
+            return False
         try:
             self.text(path)
             return True

@@ -79,7 +79,7 @@ class StepwiseCommandTest(unittest.TestCase):
                 code, out, errors = self.run_command(word)
                 self.assertEqual((code, errors), (0, ""))
                 for command in ("serve", "test [--quick]", "build", "list", "run NUMBER|NAME", "chat",
-                                "bench net|runtime"):
+                                "bench net|runtime", "fuzz [TARGET [--for 10m]]"):
                     self.assertIn(f"  {command}", out)
 
     def test_no_command_and_an_unknown_one_show_the_usage_as_an_error(self):
