@@ -79,8 +79,8 @@ int main(int argc, char** argv) {
     options = net::parse_demo_options(argc, argv, "Three awaits: four steps, or one.");
 
     EventLoop loop;
-    say("-- 什么都没设置: 每个 await 都挂起", "-- nothing is set: each await suspends");
+    say("-- 什么都没设置: 每个 await 都暂停", "-- nothing is set: each await suspends");
     run_with_pending_futures(loop);
-    say("-- 全都设置好了: 没有 await 挂起", "-- everything is set: no await suspends");
+    say("-- 全都设置好了: 没有 await 暂停", "-- everything is set: no await suspends");
     run_with_finished_futures(loop);
 }
