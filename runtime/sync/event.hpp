@@ -1,0 +1,49 @@
+// Event: a flag that tasks can wait for. set() lets all who wait go on, and all who come until clear().
+//
+// It must outlive those who wait. The loop's thread; from another one: call_soon_threadsafe.
+#pragma once
+
+#include <stepwise/runtime/sync/wait_list.hpp>
+
+namespace stepwise {
+
+class Event {
+public:
+    bool is_set() const noexcept { return set_; }
+    // Who waits now goes on, also if clear() follows at once.
+    void set() noexcept {
+        set_ = true;
+        waiting_.grant_all();
+    }
+    void clear() noexcept { set_ = false; }
+
+    // Cancel-safe.
+    class Wait;
+    Wait wait() noexcept;
+
+private:
+    bool set_ = false;
+    detail::WaitList waiting_;
+};
+
+class [[nodiscard]] Event::Wait : public detail::ListWaiter {
+public:
+    explicit Wait(Event& event) noexcept : event_(event) {}
+
+    // Resumed by the task's step, which set() queues.
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> frame) noexcept {
+        if (cancelled_before(*frame.promise().task)) return false;
+        return event_.set_ ? granted_at_once() : wait_in(event_.waiting_);
+    }
+    void await_resume() const { check(); }
+
+private:
+    Event& event_;
+};
+
+inline Event::Wait Event::wait() noexcept {
+    return Wait(*this);
+}
+
+}  // namespace stepwise

@@ -1,0 +1,102 @@
+// Semaphore: so many may do something at once; the others wait, first come, first served.
+//
+//     auto permit = co_await semaphore.acquire();   // given back when `permit` ends
+//
+// A permit that is given back goes straight to whoever waits longest, so that nobody overtakes. It must outlive its
+// permits and those who wait. The loop's thread.
+#pragma once
+
+#include <stepwise/runtime/sync/wait_list.hpp>
+
+#include <utility>
+
+namespace stepwise {
+
+class Semaphore {
+public:
+    // The right to do it; or, moved from or released, nothing.
+    class [[nodiscard]] Permit {
+    public:
+        Permit() noexcept = default;
+        Permit(Permit&& other) noexcept : semaphore_(std::exchange(other.semaphore_, nullptr)) {}
+        Permit& operator=(Permit&& other) noexcept {
+            if (this != &other) {
+                release();
+                semaphore_ = std::exchange(other.semaphore_, nullptr);
+            }
+            return *this;
+        }
+        ~Permit() { release(); }
+
+        explicit operator bool() const noexcept { return semaphore_ != nullptr; }
+        // Gives it back before its end.
+        void release() noexcept {
+            if (semaphore_ != nullptr) std::exchange(semaphore_, nullptr)->give_back();
+        }
+
+    private:
+        friend class Semaphore;
+        friend class Condition;
+        explicit Permit(Semaphore& semaphore) noexcept : semaphore_(&semaphore) {}
+        Semaphore* semaphore_ = nullptr;
+    };
+
+    explicit Semaphore(std::size_t permits) noexcept : free_(permits) {}
+
+    // Cancel-safe: a cancelled acquire holds nothing.
+    class Acquire;
+    Acquire acquire() noexcept;
+    // Without waiting; nothing if there is none free.
+    Permit try_acquire() noexcept { return take() ? Permit(*this) : Permit(); }
+
+    std::size_t free() const noexcept { return free_; }
+    std::size_t waiting() const noexcept { return waiting_.size(); }
+
+private:
+    friend class Condition;
+
+    bool take() noexcept {
+        if (free_ == 0) return false;
+        --free_;
+        return true;
+    }
+    void give_back() noexcept {
+        if (detail::ListWaiter* first = waiting_.first()) {
+            waiting_.grant(*first);
+        } else {
+            ++free_;
+        }
+    }
+
+    std::size_t free_;
+    detail::WaitList waiting_;
+};
+
+class [[nodiscard]] Semaphore::Acquire : public detail::ListWaiter {
+public:
+    explicit Acquire(Semaphore& semaphore) noexcept : semaphore_(semaphore) {}
+    ~Acquire() {
+        if (granted_) semaphore_.give_back();  // the task ended before it could take it
+    }
+
+    // Resumed by the task's step, which the permit's last holder queues.
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> frame) noexcept {
+        if (cancelled_before(*frame.promise().task)) return false;
+        return semaphore_.take() ? granted_at_once() : wait_in(semaphore_.waiting_);
+    }
+    Permit await_resume() {
+        check();
+        granted_ = false;
+        return Permit(semaphore_);
+    }
+
+private:
+    Semaphore& semaphore_;
+};
+
+inline Semaphore::Acquire Semaphore::acquire() noexcept {
+    return Acquire(*this);
+}
+
+}  // namespace stepwise
