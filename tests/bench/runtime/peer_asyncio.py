@@ -120,10 +120,8 @@ def cancel(levels):
             task = asyncio.create_task(wait_below(levels, loop.create_future()))
             await asyncio.sleep(0)
             task.cancel()
-            try:
-                await task
-            except asyncio.CancelledError:
-                pass
+            while not task.done():
+                await asyncio.sleep(0)
     return cancels
 
 

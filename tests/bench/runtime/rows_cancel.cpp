@@ -1,9 +1,9 @@
 // Cancelling a task that waits so many awaits deep, beside what no C++ runtime can avoid: a throw, and at each level a
 // catch and a throw again.
+#include <stepwise/runtime/sleep.hpp>
 #include <stepwise/tests/bench/runtime/rows.hpp>
 
 #include <array>
-#include <exception>
 
 namespace bench {
 
@@ -25,27 +25,19 @@ Coro<void> cancels(std::size_t count) {
     for (std::size_t done = 0; done < count; ++done) {
         Future<void> never = loop.create_future();
         Task<void> task = loop.create_task(wait_below(levels, never));
-        Future<void> turn = loop.create_future();
-        loop.call_soon([turn]() mutable { turn.set_result(); });
-        co_await turn;  // the task waits by now
+        co_await sleep(Duration::zero());  // the task waits by now
         task.cancel();
-        try {
-            co_await task;
-        } catch (const CancelledError&) {
-            use(task);
-        }
+        while (!task.done()) co_await sleep(Duration::zero());
     }
 }
 
 [[gnu::noinline]] void throw_below(int levels) {
-    if (levels == 0) throw CancelledError();
-    std::exception_ptr kept;
     try {
-        throw_below(levels - 1);
-    } catch (...) {
-        kept = std::current_exception();
+        if (levels > 0) throw_below(levels - 1);
+    } catch (const CancelledError& error) {
+        use(error);
     }
-    std::rethrow_exception(kept);
+    throw CancelledError();
 }
 
 template <int levels>

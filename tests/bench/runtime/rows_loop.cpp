@@ -13,14 +13,14 @@ struct Repost {
     EventLoop& loop;
     std::size_t& left;
     void operator()() const {
-        if (--left > 0) loop.call_soon(*this);
+        --left == 0 ? loop.stop() : static_cast<void>(loop.call_soon(*this));
     }
 };
 
 void run_reposting(EventLoop& loop, std::size_t count) {
     std::size_t left = count;
     loop.call_soon(Repost{loop, left});
-    while (left > 0) loop.run_once(false);
+    loop.run_forever();
 }
 
 void run_batches(EventLoop& loop, std::size_t count) {
