@@ -6,9 +6,32 @@
 #include <signal.h>
 
 #include <cassert>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
 #include <utility>
+#include <vector>
 
 namespace stepwise {
+
+struct ThreadPool::State {
+    explicit State(Options own_options) : options(own_options) {}
+
+    void work() noexcept;
+    void start_thread();
+
+    Options options;
+    std::mutex mutex;
+    std::condition_variable changed;
+    Job* first = nullptr;
+    Job* last = nullptr;
+    std::size_t queued = 0;
+    std::size_t idle = 0;
+    bool stopping = false;
+    std::vector<std::thread> threads;
+};
+
+ThreadPool::ThreadPool(Options options) : state_(std::make_unique<State>(options)) {}
 
 ThreadPool::~ThreadPool() {
     [[maybe_unused]] Job* left = stop();
@@ -16,22 +39,23 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::submit(Job& job) {
-    std::unique_lock lock(mutex_);
-    if (stopping_) throw std::logic_error("ThreadPool::submit: the pool was stopped");
-    if (queued_ >= options_.queued_jobs_max) {
+    State& state = *state_;
+    std::unique_lock lock(state.mutex);
+    if (state.stopping) throw std::logic_error("ThreadPool::submit: the pool was stopped");
+    if (state.queued >= state.options.queued_jobs_max) {
         throw LimitError(fmt::format("the thread pool's queue is full: {} jobs wait for {} threads (queued_jobs_max)",
-                                     queued_, threads_.size()));
+                                     state.queued, state.threads.size()));
     }
-    if (idle_ <= queued_ && threads_.size() < options_.threads_max) start_thread();
+    if (state.idle <= state.queued && state.threads.size() < state.options.threads_max) state.start_thread();
     job.next_job = nullptr;
-    (last_ == nullptr ? first_ : last_->next_job) = &job;
-    last_ = &job;
-    ++queued_;
+    (state.last == nullptr ? state.first : state.last->next_job) = &job;
+    state.last = &job;
+    ++state.queued;
     lock.unlock();
-    changed_.notify_one();
+    state.changed.notify_one();
 }
 
-void ThreadPool::start_thread() {
+void ThreadPool::State::start_thread() {
     // The pool's threads take no signals: those are for the threads that the program made itself.
     struct BlockedSignals {
         BlockedSignals() noexcept {
@@ -43,24 +67,24 @@ void ThreadPool::start_thread() {
         sigset_t before;
     } blocked_signals;
     try {
-        threads_.reserve(threads_.size() + 1);
-        threads_.emplace_back([this] { work(); });
+        threads.reserve(threads.size() + 1);
+        threads.emplace_back([this] { work(); });
     } catch (const std::system_error&) {
-        if (threads_.empty()) throw;
+        if (threads.empty()) throw;
     }
 }
 
-void ThreadPool::work() noexcept {
-    std::unique_lock lock(mutex_);
+void ThreadPool::State::work() noexcept {
+    std::unique_lock lock(mutex);
     for (;;) {
-        ++idle_;
-        changed_.wait(lock, [this] { return first_ != nullptr || stopping_; });
-        --idle_;
-        if (stopping_) return;
-        Job& job = *first_;
-        first_ = std::exchange(job.next_job, nullptr);
-        if (first_ == nullptr) last_ = nullptr;
-        --queued_;
+        ++idle;
+        changed.wait(lock, [this] { return first != nullptr || stopping; });
+        --idle;
+        if (stopping) return;
+        Job& job = *first;
+        first = std::exchange(job.next_job, nullptr);
+        if (first == nullptr) last = nullptr;
+        --queued;
         lock.unlock();
         job.run_job(job);
         lock.lock();
@@ -68,17 +92,18 @@ void ThreadPool::work() noexcept {
 }
 
 Job* ThreadPool::stop() noexcept {
+    State& state = *state_;
     Job* left;
     {
-        std::lock_guard lock(mutex_);
-        stopping_ = true;
-        left = std::exchange(first_, nullptr);
-        last_ = nullptr;
-        queued_ = 0;
+        std::lock_guard lock(state.mutex);
+        state.stopping = true;
+        left = std::exchange(state.first, nullptr);
+        state.last = nullptr;
+        state.queued = 0;
     }
-    changed_.notify_all();
-    for (std::thread& thread : threads_) thread.join();
-    threads_.clear();
+    state.changed.notify_all();
+    for (std::thread& thread : state.threads) thread.join();
+    state.threads.clear();
     return left;
 }
 

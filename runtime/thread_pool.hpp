@@ -5,11 +5,8 @@
 // throws LimitError.
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
-#include <mutex>
-#include <thread>
-#include <vector>
+#include <memory>
 
 namespace stepwise {
 
@@ -31,7 +28,7 @@ public:
         std::size_t queued_jobs_max = 10'000;
     };
 
-    explicit ThreadPool(Options options) : options_(options) {}
+    explicit ThreadPool(Options options);
     ThreadPool(const ThreadPool&) = delete;
     ThreadPool& operator=(const ThreadPool&) = delete;
     ~ThreadPool();
@@ -43,18 +40,9 @@ public:
     Job* stop() noexcept;
 
 private:
-    void work() noexcept;
-    void start_thread();
+    struct State;  // apart, so that a program which includes the loop does not compile <thread> and <mutex>
 
-    Options options_;
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    Job* first_ = nullptr;
-    Job* last_ = nullptr;
-    std::size_t queued_ = 0;
-    std::size_t idle_ = 0;
-    bool stopping_ = false;
-    std::vector<std::thread> threads_;
+    std::unique_ptr<State> state_;
 };
 
 }  // namespace stepwise
