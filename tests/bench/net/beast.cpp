@@ -91,6 +91,7 @@ Awaitable<void> serve(Socket socket, Executor executor) {
             co_await http::async_read(socket, buffer, request, awaited);
             if (beast::websocket::is_upgrade(request)) {
                 auto upgraded = std::make_shared<WebSocket>(std::move(socket));
+                upgraded->auto_fragment(false);  // a message is one frame, as everybody else sends it
                 co_await upgraded->async_accept(request, awaited);
                 if (request.target() == "/all") {
                     co_await broadcast(upgraded, executor);
