@@ -31,7 +31,7 @@ void say(const std::string& zh, const std::string& en);
 void wait(std::chrono::seconds duration);
 
 //[ requests
-// Asks somebody else, a disk or another server, and stands still until the answer is there.
+// Asks a disk or another server, and stands still until the answer is there.
 std::string long_io(const std::string& client) {
     say("io 开始", "io begins");
     wait(5s);

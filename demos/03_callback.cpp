@@ -35,7 +35,7 @@ void wait(std::chrono::seconds duration);
 //[ callback
 using Callback = std::function<void(const std::string& answer)>;
 
-// Returns at once. Another thread waits, then calls `callback`, still on that other thread.
+// Returns at once. Another thread waits, then calls `callback`, still on that thread.
 void long_io(const std::string& client, Callback callback) {
     io_threads.emplace_back([client, callback = std::move(callback)] {
         thread_name = "io";
@@ -86,7 +86,8 @@ void wait(std::chrono::seconds duration) {
 }
 
 //[ join
-// Without it the process would end before the answer comes. It sleeps; a loop around nothing would burn a processor.
+// Without it the process would end before the answer comes. It sleeps; a loop around
+// nothing would burn a processor.
 void wait_for_io_threads() {
     for (std::thread& thread : io_threads) thread.join();
 }

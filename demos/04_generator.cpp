@@ -35,7 +35,8 @@ Generator<int> countdown(int from) {
 //]
 
 //[ average
-// Values flow in, too: `co_yield average` hands out the average so far and returns the number that was sent.
+// Values flow in, too: `co_yield average` hands out the average so far and returns the
+// number that was sent.
 Generator<double, double> running_average() {
     double sum = 0;
     double average = 0;
@@ -63,7 +64,9 @@ void send_values_in() {
     Generator<double, double> average = running_average();
     average.next();  // to the first co_yield: before it nothing waits for a value
     std::string averages;
-    for (const double number : {10, 20, 30}) averages += fmt::format(" {}", average.send(number).value());
+    for (const double number : {10, 20, 30}) {
+        averages += fmt::format(" {}", average.send(number).value());
+    }
     say("10 20 30 一路的平均:" + averages, "average of 10 20 30 so far:" + averages);
 }
 //]
@@ -71,7 +74,8 @@ void send_values_in() {
 //[ loop
 void take_values_out_with_a_for_loop() {
     for (const int number : countdown(2)) {
-        say("for 循环取出 " + std::to_string(number), "a for loop took " + std::to_string(number));
+        const std::string text = std::to_string(number);
+        say("for 循环取出 " + text, "a for loop took " + text);
     }
 }
 //]

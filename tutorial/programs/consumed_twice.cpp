@@ -32,7 +32,8 @@ void print_average() {
     for (const int mark : all) sum += mark;
     int count = 0;
     for ([[maybe_unused]] const int mark : all) ++count;
-    say(fmt::format("总分 {}，共 {} 个", sum, count), fmt::format("the sum is {}, of {} marks", sum, count));
+    const std::string zh = fmt::format("总分 {}，共 {} 个", sum, count);
+    say(zh, fmt::format("the sum is {}, of {} marks", sum, count));
 }
 //]
 

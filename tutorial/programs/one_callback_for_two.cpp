@@ -52,7 +52,10 @@ void serve_with_one_callback() {
 
 //[ one for each
 Callback answer_to(const std::string& client) {
-    return [client](const std::string& answer) { say(client + " 得到: " + answer, client + " got: " + answer); };
+    return [client](const std::string& answer) {
+        // The copy of `client` is this callback's own.
+        say(client + " 得到: " + answer, client + " got: " + answer);
+    };
 }
 
 void serve_with_a_callback_each() {

@@ -56,7 +56,8 @@ void send_without_next() {
     try {
         average.send(10);
     } catch (const std::logic_error& error) {
-        say(fmt::format("出错: {}", error.what()), fmt::format("error: {}", error.what()));
+        const std::string what = error.what();
+        say("出错: " + what, "error: " + what);
     }
 }
 //]

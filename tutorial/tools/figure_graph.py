@@ -78,7 +78,7 @@ def _place(boxes):
         box.head_lines = len(wrap(box.lines[0], width - 16))
         box.lines = [part for line in box.lines for part in wrap(line, width - 16)]
         heights[box.row] = max(heights.get(box.row, 0), LINE_HEIGHT * len(box.lines) + 22)
-    tops, y = {}, MARGIN
+    tops, y = {}, MARGIN + LINE_HEIGHT  # an arrow's label may stand above the first row, and below the last
     for row in range(1, rows + 1):
         tops[row] = y
         y += heights.get(row, 0) + (ROW_GAP if row < rows else 0)
@@ -86,32 +86,36 @@ def _place(boxes):
         box.width = min(width, max(text_width(line) for line in box.lines) + 40)
         box.x = MARGIN + (box.column - 1) * (width + COLUMN_GAP) + (width - box.width) / 2
         box.y, box.height = tops[box.row], heights[box.row]
-    return y + MARGIN
+    return y + MARGIN + LINE_HEIGHT
 
 
-def draw_arrow(canvas, source, target, label, wrong, back):
+def draw_arrow(canvas, source, target, label, wrong, back, label_at=0.5):
+    """`back`: there is one in the other direction, too. The label stands beside the line, at this part of its way."""
     if source is target:
         x, y = source.x + source.width, source.center[1]
         canvas.arrow([(x, y - 10), (x + 26, y - 10), (x + 26, y + 10), (x, y + 10)], wrong)
-        _label(canvas, x + 32, y + 5, label, wrong, "start")
+        canvas.text(x + 32, y + 5, _marked(label, wrong), _colour(wrong))
         return
     (x1, y1), (x2, y2) = source.center, target.center
     length = ((x2 - x1) ** 2 + (y2 - y1) ** 2) ** 0.5
+    across_x, across_y = (y1 - y2) / length, (x2 - x1) / length
+    if not back and across_y > 0:  # a label that may choose its side stands above
+        across_x, across_y = -across_x, -across_y
     # Two arrows there and back keep to their own side.
-    side_x, side_y = ((y1 - y2) / length * 13, (x2 - x1) / length * 13) if back else (0, 0)
+    aside = 13 if back else 0
     begin, end = source.edge_towards(x2, y2), target.edge_towards(x1, y1)
-    points = [(begin[0] + side_x, begin[1] + side_y), (end[0] + side_x, end[1] + side_y)]
+    points = [(x + across_x * aside, y + across_y * aside) for x, y in (begin, end)]
     canvas.arrow(points, wrong)
-    middle_x, middle_y = (points[0][0] + points[1][0]) / 2, (points[0][1] + points[1][1]) / 2
-    if abs(x2 - x1) > abs(y2 - y1):
-        below = back and x2 < x1
-        _label(canvas, middle_x, middle_y + (-24 if below else 24) * (-1 if not back else 1), label, wrong, "middle")
-    else:
-        right = side_x >= 0
-        _label(canvas, middle_x + (12 if right else -12), middle_y + 5, label, wrong, "start" if right else "end")
+    (from_x, from_y), (to_x, to_y) = points
+    text = _marked(label, wrong)
+    away = 7 + abs(across_x) * text_width(text) / 2 + abs(across_y) * 10
+    canvas.text(from_x + (to_x - from_x) * label_at + across_x * away,
+                from_y + (to_y - from_y) * label_at + across_y * away + 5, text, _colour(wrong), "middle")
 
 
-def _label(canvas, x, y, label, wrong, anchor):
-    lines = label.split(" / ") if label else []
-    text = [("✗ " if wrong else "") + line for line in lines]
-    canvas.lines(x, y - (len(text) - 1) * LINE_HEIGHT / 2, text, "wrongtext" if wrong else "quiet", anchor)
+def _marked(label, wrong):
+    return "✗ " + label if wrong and label else label
+
+
+def _colour(wrong):
+    return "wrongtext" if wrong else "quiet"

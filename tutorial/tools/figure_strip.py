@@ -44,8 +44,8 @@ def draw(title, options, text, language):
 
 def _wrapped(frame, width):
     inside, caller = frame
-    lines = [part for line in inside or ["…"] for part in wrap(line, width - 3 * PADDING)]
-    return lines, wrap(caller, width - 3 * PADDING)
+    lines = [part for line in inside or ["…"] for part in wrap(line, width - 2 * PADDING)]
+    return lines, wrap(caller, width - 2 * PADDING)
 
 
 def _draw_frame(canvas, x, y, width, height, number, inside, caller):

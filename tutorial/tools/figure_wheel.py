@@ -31,7 +31,7 @@ def draw(title, options, find_proof):
         canvas.arrow(_along_the_rim(list(rim.values()), number))
     for source, target, label in spokes:
         back = any((target, source) == other[:2] for other in spokes)
-        draw_arrow(canvas, boxes[source], boxes[target], label, False, back)
+        draw_arrow(canvas, boxes[source], boxes[target], label, False, back, 0.6 if source in hub else 0.4)
     for name, box in boxes.items():
         canvas.rect(box.x, box.y, box.width, box.height, "one" if name in hub else "box", 10)
         top = box.y + 27
