@@ -183,6 +183,9 @@ class Figures(CourseCase):
         self.replace("tutorial/en/01-sync.md", "shown request_a", "shown request_b")
         self.assert_found("tutorial/en/01-sync.md", 30, "nothing proves", "request_b")
 
+    def test_a_graph_of_a_few_words_is_not_wider_than_a_phone(self):
+        self.assertLess(int(self.read("tutorial/en/figures/01-graph.svg").split(' width="')[1].split('"')[0]), 390)
+
     def test_a_graph_proved_by_code_fails_when_the_code_changes(self):
         self.replace("demos/01_sync.cpp", "A banner", "The banner")
         self.assert_found("tutorial/en/01-sync.md", 30, "nothing proves", "A banner")

@@ -14,7 +14,7 @@ NODE = re.compile(r"node: (\w+) @ (\d+),(\d+) \| (.+) \| (.+)")
 ARROW = re.compile(r"(arrow|wrong): (\w+) -> (\w+) \| (.*) \| (.+)")
 MARGIN = 20
 ROW_GAP = 74
-COLUMN_GAP = 110
+COLUMN_GAP = 80
 
 
 @dataclasses.dataclass
@@ -57,8 +57,10 @@ def draw(title, options, find_proof):
     unknown = [name for source, target, *_ in arrows for name in (source, target) if name not in boxes]
     if unknown or not boxes:
         raise FigureError(f"there is no node '{unknown[0]}'" if unknown else "a graph needs a node")
-    height = _place(list(boxes.values()))
-    canvas = Canvas(title)
+    columns = max(box.column for box in boxes.values())
+    width = _place_columns(list(boxes.values()), columns, _column_gap(boxes, arrows, columns))
+    height = _place_rows(list(boxes.values()))
+    canvas = Canvas(title, max([width, *_right_ends(boxes, arrows)]))
     for source, target, label, wrong in arrows:
         back = any((target, source) == (other[0], other[1]) for other in arrows)
         draw_arrow(canvas, boxes[source], boxes[target], label, wrong, back)
@@ -70,23 +72,47 @@ def draw(title, options, find_proof):
     return canvas.finish(height)
 
 
-def _place(boxes):
-    columns, rows = max(box.column for box in boxes), max(box.row for box in boxes)
-    width = (WIDTH - 2 * MARGIN - COLUMN_GAP * (columns - 1)) / columns
+def _column_gap(boxes, arrows, columns):
+    """Room for the longest label of an arrow from one column to another."""
+    labels = [label for source, target, label, _ in arrows if boxes[source].column != boxes[target].column]
+    room = (WIDTH - 2 * MARGIN) / columns * 0.6
+    return min(room, max([COLUMN_GAP, *(text_width(label) + 80 for label in labels)]))
+
+
+def _place_columns(boxes, columns, gap):
+    """Wraps the boxes' lines and gives each its x and width; returns the width of them all."""
+    width_max = (WIDTH - 2 * MARGIN - gap * (columns - 1)) / columns
+    widths = dict.fromkeys(range(1, columns + 1), 0)
+    for box in boxes:
+        box.head_lines = len(wrap(box.lines[0], width_max - 16))
+        box.lines = [part for line in box.lines for part in wrap(line, width_max - 16)]
+        box.width = min(width_max, max(text_width(line) for line in box.lines) + 40)
+        widths[box.column] = max(widths[box.column], box.width)
+    for box in boxes:
+        start = sum(widths[column] + gap for column in range(1, box.column))
+        box.x = MARGIN + start + (widths[box.column] - box.width) / 2
+    return 2 * MARGIN + sum(widths.values()) + gap * (columns - 1)
+
+
+def _place_rows(boxes):
+    """Gives each box its y and height; returns the height of them all."""
     heights = {}
     for box in boxes:
-        box.head_lines = len(wrap(box.lines[0], width - 16))
-        box.lines = [part for line in box.lines for part in wrap(line, width - 16)]
         heights[box.row] = max(heights.get(box.row, 0), LINE_HEIGHT * len(box.lines) + 22)
     tops, y = {}, MARGIN + LINE_HEIGHT  # an arrow's label may stand above the first row, and below the last
-    for row in range(1, rows + 1):
+    for row in range(1, max(heights) + 1):
         tops[row] = y
-        y += heights.get(row, 0) + (ROW_GAP if row < rows else 0)
+        y += heights.get(row, 0) + ROW_GAP
     for box in boxes:
-        box.width = min(width, max(text_width(line) for line in box.lines) + 40)
-        box.x = MARGIN + (box.column - 1) * (width + COLUMN_GAP) + (width - box.width) / 2
         box.y, box.height = tops[box.row], heights[box.row]
-    return y + MARGIN + LINE_HEIGHT
+    return y - ROW_GAP + MARGIN + LINE_HEIGHT
+
+
+def _right_ends(boxes, arrows):
+    """Where the labels beside upright arrows end."""
+    for source, target, label, _ in arrows:
+        if boxes[source].column == boxes[target].column and source != target:
+            yield boxes[source].center[0] + 13 + 7 + text_width(label) + 8
 
 
 def draw_arrow(canvas, source, target, label, wrong, back, label_at=0.5):
