@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <stepwise/demos/site/highlight.hpp>
 #include <stepwise/demos/site/markdown.hpp>
@@ -114,20 +115,28 @@ void rewrite_links(cmark_node* document, const LinkRewriter& rewrite_link) {
     }
 }
 
-// Written Chinese has no spaces, so none may come from a line that was broken between two of its characters.
+// Written Chinese has no spaces, so none may come from a line that was broken beside one of its marks, or between two
+// of its characters.
 bool is_chinese(std::string_view character) {
     const auto lead = static_cast<unsigned char>(character.front());
     return (lead >= 0xE3 && lead <= 0xE9) || lead == 0xEF;
 }
 
-bool is_chinese_or_quote(std::string_view character) {
-    return is_chinese(character) || character.substr(0, 2) == "\xE2\x80";
+bool is_chinese_mark(std::string_view character) {
+    const std::string_view block = character.substr(0, 2);
+    return block == "\xE3\x80" || block == "\xEF\xBC" || block == "\xEF\xBD";
+}
+
+bool is_quote(std::string_view character) {
+    return character.substr(0, 2) == "\xE2\x80";
 }
 
 bool joins_without_space(std::string_view before, std::string_view after) {
-    if (before.size() < 3 || after.size() < 3) return false;
-    const std::string_view last = before.substr(before.size() - 3), first = after.substr(0, 3);
-    return is_chinese_or_quote(last) && is_chinese_or_quote(first) && (is_chinese(last) || is_chinese(first));
+    const std::string_view last = before.substr(before.size() - std::min<std::size_t>(3, before.size()));
+    const std::string_view first = after.substr(0, 3);
+    if (last.empty() || first.empty()) return false;
+    if (is_chinese_mark(last) || is_chinese_mark(first)) return true;
+    return (is_chinese(last) && (is_chinese(first) || is_quote(first))) || (is_quote(last) && is_chinese(first));
 }
 
 void join_chinese_lines(cmark_node* document) {

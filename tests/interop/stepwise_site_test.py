@@ -40,7 +40,7 @@ FILES = {
     "tutorial/README.md": "# The map\n",
     "tutorial/en/01-one.md": CHAPTER,
     "tutorial/en/02-next.md": "# 2. Next\n\n## A place\n",
-    "tutorial/zh/01-one.md": "# 1. 一\n\n第一行，\n第二行 code\n第三行\n",
+    "tutorial/zh/01-one.md": "# 1. 一\n\n第一行，\n第二\n行 code\n第三行。\n`code` x\n",
     "tutorial/en/figures/01-a.svg": "<svg xmlns='http://www.w3.org/2000/svg'/>\n",
     "demos/01_a.cpp": '#include <a>\nauto raw = R"x(no " end)x";\nint number = 10\'000;\n',
     "demos/secret.txt": "SECRET\n",
@@ -130,7 +130,7 @@ class CourseTest(unittest.TestCase):
 
     def test_chinese_lines_are_joined_without_a_space_and_others_keep_theirs(self):
         _, _, body = self.get("/course/zh/01-one")
-        self.assertIn("第一行，第二行 code\n第三行", body)
+        self.assertIn("第一行，第二行 code\n第三行。<code>code</code> x</p>", body)
 
     def test_the_browser_decides_the_language_where_the_address_does_not(self):
         for languages, place in (("zh-CN,en;q=0.5", "/course/zh/"), ("en-GB", "/course/en/"), ("", "/course/en/")):

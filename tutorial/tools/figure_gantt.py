@@ -4,9 +4,10 @@ import dataclasses
 
 from figure_options import ENTERS, IO_BEGINS, IO_ENDS, LEAVES, WORDS, FigureError
 from runs import parse_line
-from svg import WIDTH, Canvas
+from svg import Canvas
 
-LEFT = 64
+WIDTH = 416  # a phone shows all of it
+LEFT = 44
 RIGHT = 24
 ROW = 52
 TOP = 24
@@ -48,7 +49,7 @@ def draw(title, options, text, language):
         raise FigureError("a gantt takes no options")
     bars = bars_of(text)
     end = max(bar.ends for bar in bars)
-    canvas = Canvas(title)
+    canvas = Canvas(title, WIDTH)
     canvas.add('<defs><pattern id="w" width="9" height="9" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
                '<line class="line" x1="0" y1="0" x2="0" y2="9"/></pattern></defs>')
     unit = (WIDTH - LEFT - RIGHT) / max(end, 1)
@@ -60,8 +61,8 @@ def draw(title, options, text, language):
     canvas.text(WIDTH - RIGHT, bottom + 46, WORDS[language]["seconds"], "quiet", "end")
     for row, bar in enumerate(bars):
         _draw_bar(canvas, bar, TOP + row * ROW, unit)
-    _draw_legend(canvas, bottom + 46, WORDS[language], any(bar.waits for bar in bars))
-    return canvas.finish(bottom + 66)
+    _draw_legend(canvas, bottom + 50, WORDS[language], any(bar.waits for bar in bars))
+    return canvas.finish(bottom + 98)
 
 
 def _draw_bar(canvas, bar, y, unit):
@@ -85,5 +86,5 @@ def _draw_legend(canvas, y, words, waits):
     canvas.rect(LEFT, y - 14, 30, 18, "one")
     canvas.text(LEFT + 38, y, words["runs"])
     if waits:
-        _draw_hatched(canvas, LEFT + 210, y - 14, 30, 18)
-        canvas.text(LEFT + 248, y, words["waits"])
+        _draw_hatched(canvas, LEFT, y + 14, 30, 18)
+        canvas.text(LEFT + 38, y + 28, words["waits"])

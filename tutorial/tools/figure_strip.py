@@ -4,10 +4,11 @@ Read from the run: indented lines are printed inside the function, the others by
 """
 
 from figure_options import FigureError
-from svg import LINE_HEIGHT, WIDTH, Canvas, wrap
+from svg import LINE_HEIGHT, Canvas, wrap
 
-COLUMNS = 3
-GAP = 16
+WIDTH = 416  # a phone shows all of it
+COLUMNS = 2
+GAP = 14
 PADDING = 12
 
 
@@ -29,7 +30,7 @@ def draw(title, options, text, language):
     del language
     if options:
         raise FigureError("a strip takes no options")
-    canvas, y = Canvas(title), GAP
+    canvas, y = Canvas(title, WIDTH), GAP
     width = (WIDTH - GAP * (COLUMNS + 1)) / COLUMNS
     frames = list(enumerate(frames_of(text), start=1))
     for first in range(0, len(frames), COLUMNS):
@@ -45,7 +46,7 @@ def draw(title, options, text, language):
 def _wrapped(frame, width):
     inside, caller = frame
     lines = [part for line in inside or ["…"] for part in wrap(line, width - 2 * PADDING)]
-    return lines, wrap(caller, width - 2 * PADDING)
+    return lines, wrap(caller, width - 4 * PADDING)  # bold, so wider
 
 
 def _draw_frame(canvas, x, y, width, height, number, inside, caller):
