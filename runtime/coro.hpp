@@ -58,7 +58,7 @@ struct PromiseBase : CallFrame {
         }
     }
     void rethrow() const {
-        if (cancelled) throw CancelledError();
+        if (cancelled) task->throw_cancelled();
         if (error) std::rethrow_exception(error);
     }
 

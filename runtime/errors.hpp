@@ -13,7 +13,17 @@ namespace stepwise {
 // what you do.
 class CancelledError {
 public:
-    const char* what() const noexcept { return "cancelled"; }
+    CancelledError() = default;
+    explicit CancelledError(std::string reason)
+        : reason_(std::move(reason)), text_(reason_.empty() ? "cancelled" : "cancelled: " + reason_) {}
+
+    // What cancel() was told; may be empty.
+    const std::string& reason() const noexcept { return reason_; }
+    const char* what() const noexcept { return text_.c_str(); }
+
+private:
+    std::string reason_;
+    std::string text_ = "cancelled";
 };
 
 // A future was asked for something that its state does not allow: a result while pending, a second result.

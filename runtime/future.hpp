@@ -60,9 +60,9 @@ public:
     struct Adopt {};
 
     explicit FutureWait(FutureBase& future) noexcept : FutureWait(future, Adopt{}) { future_->retain(); }
-    // Takes over a reference that the caller had.
-    FutureWait(FutureBase& future, Adopt) noexcept
-        : Suspension(&FutureWait::cancel_wait), Waiter(&FutureWait::future_done), future_(&future) {}
+    // Takes over a reference that the caller had. `on_cancel`: what a cancellation of the waiting task does.
+    FutureWait(FutureBase& future, Adopt, Suspension::Cancel on_cancel = &FutureWait::cancel_future) noexcept
+        : Suspension(on_cancel), Waiter(&FutureWait::future_done), future_(&future) {}
     ~FutureWait() {
         future_->remove_waiter(*this);
         future_->release();
@@ -75,9 +75,16 @@ public:
         return wait_in(*frame.promise().task);
     }
 
+    // The future is cancelled, too; the wait ends with it.
+    static void cancel_future(Suspension& suspension) noexcept {
+        static_cast<FutureWait&>(suspension).future_->cancel();
+    }
+    // The wait ends now, the future goes on.
+    static void leave_future(Suspension& suspension) noexcept;
+
 protected:
     void check() const {
-        if (interrupted_) throw CancelledError();
+        if (interrupted_) task_->throw_cancelled();
         future_->check_result();
     }
 
@@ -85,7 +92,6 @@ protected:
 
 private:
     bool wait_in(TaskBase& task);
-    static void cancel_wait(Suspension& suspension) noexcept { static_cast<FutureWait&>(suspension).future_->cancel(); }
     static void future_done(Waiter& waiter, FutureBase*) noexcept { static_cast<FutureWait&>(waiter).task_->wakeup(); }
 
     TaskBase* task_ = nullptr;

@@ -26,7 +26,7 @@ void FutureBase::set_exception(std::exception_ptr error) {
 
 std::exception_ptr FutureBase::exception() const {
     if (state_ == State::pending) throw InvalidStateError("Future::exception: the future is still pending");
-    if (state_ == State::cancelled) throw CancelledError();
+    if (state_ == State::cancelled) throw_cancellation();
     retrieved_ = true;
     return error_;
 }
@@ -34,9 +34,13 @@ std::exception_ptr FutureBase::exception() const {
 void FutureBase::check_result() const {
     if (state_ == State::result) return;
     if (state_ == State::pending) throw InvalidStateError("Future::result: the future is still pending");
-    if (state_ == State::cancelled) throw CancelledError();
+    if (state_ == State::cancelled) throw_cancellation();
     retrieved_ = true;
     std::rethrow_exception(error_);
+}
+
+void FutureBase::throw_cancellation() const {
+    throw CancelledError();
 }
 
 void FutureBase::check_pending() const {

@@ -60,6 +60,8 @@ public:
     void release() noexcept {
         if (--references_ == 0) delete this;
     }
+    // Throws CancelledError, with a task's reason.
+    [[noreturn]] virtual void throw_cancellation() const;
     // This future as the Task that it is, or nullptr.
     virtual TaskBase* as_task() noexcept { return nullptr; }
     bool sole_owner() const noexcept { return references_ == 1; }

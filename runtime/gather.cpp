@@ -3,7 +3,6 @@
 namespace stepwise::detail {
 
 bool GatherWait::wait_for(TaskBase& task, std::span<GatherChild> children) {
-    task_ = &task;
     children_ = children;
     for (GatherChild& child : children) {
         child.gather = this;
@@ -36,7 +35,7 @@ void GatherWait::cancel_children(Suspension& suspension) noexcept {
 void GatherWait::check() {
     if (interrupted_) {
         // Every child has ended, or none was started. Results are dropped, as the waiter's own cancellation says.
-        throw CancelledError();
+        task_->throw_cancelled();
     }
     if (failed_ != nullptr) {
         leave_children();

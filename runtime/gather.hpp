@@ -36,7 +36,10 @@ protected:
     ~GatherWait() = default;
 
     // True: start nothing, the await throws.
-    bool cancelled_before(const TaskBase& task) noexcept { return interrupted_ = task.cancel_pending(); }
+    bool cancelled_before(TaskBase& task) noexcept {
+        task_ = &task;
+        return interrupted_ = task.cancel_pending();
+    }
     // Returns whether to suspend. The children must stay where they are.
     bool wait_for(TaskBase& task, std::span<GatherChild> children);
     // Throws what the await is to throw, if anything.

@@ -33,7 +33,7 @@ void IoAwaiter::abandon() noexcept {
 }
 
 void IoAwaiter::throw_failure() const {
-    if (result == -ECANCELED && interrupted_) throw CancelledError();
+    if (result == -ECANCELED && interrupted_) task_->throw_cancelled();
     throw_system_error(-result, name_of(kind));
 }
 

@@ -24,7 +24,7 @@ public:
         return start(*frame.promise().task);
     }
     void await_resume() const {
-        if (interrupted_) throw CancelledError();
+        if (interrupted_) task_->throw_cancelled();
     }
 
 private:

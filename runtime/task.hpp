@@ -25,6 +25,7 @@ public:
     }
 
     bool cancel() override { return request_cancel(); }
+    [[noreturn]] void throw_cancellation() const override { throw_cancelled(); }
     TaskBase* as_task() noexcept override { return this; }
 
     void destroy_pending() noexcept override {
@@ -88,8 +89,10 @@ public:
         task().start_even_if_cancelled();
         return *this;
     }
+    // Asks it to stop; the first reason is what CancelledError tells. False if it is done.
+    bool cancel(std::string reason = {}) { return task().request_cancel(std::move(reason)); }
     // How many cancellations were asked for and not taken back; every await throws while there is one.
-    int cancelling() const noexcept { return task().cancelling(); }
+    int cancelling() const noexcept { return task().cancelling_in_all(); }
     int uncancel() noexcept { return task().uncancel(); }
 
 private:

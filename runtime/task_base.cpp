@@ -1,3 +1,4 @@
+#include <stepwise/runtime/errors.hpp>
 #include <stepwise/runtime/task_base.hpp>
 
 #include <cassert>
@@ -38,16 +39,37 @@ std::string TaskBase::name() const {
     return name_ ? *name_ : "Task-" + std::to_string(id_);
 }
 
-bool TaskBase::request_cancel() {
+bool TaskBase::request_cancel(std::string reason, const CancelShield* within) {
     scheduler_->check_thread("Task::cancel");
     if (root_done_) return false;
-    ++cancelling_;
-    if (waiting_for_ != nullptr && cancelling_ == 1) waiting_for_->cancel(*waiting_for_);
+    if (!reason.empty() && !cancel_reason_) cancel_reason_ = std::make_unique<std::string>(std::move(reason));
+    if (shield_ == within) {
+        if (++cancelling_ == 1) interrupt_wait();
+        return true;
+    }
+    CancelShield* holder = shield_;
+    while (holder->outer_ != within) holder = holder->outer_;
+    ++holder->held_back_;
     return true;
+}
+
+void TaskBase::interrupt_wait() noexcept {
+    if (waiting_for_ != nullptr) waiting_for_->cancel(*waiting_for_);
+}
+
+int TaskBase::cancelling_in_all() const noexcept {
+    int count = cancelling_;
+    for (const CancelShield* shield = shield_; shield != nullptr; shield = shield->outer_) count += shield->held_back_;
+    return count;
+}
+
+void TaskBase::throw_cancelled() const {
+    throw cancel_reason_ ? CancelledError(*cancel_reason_) : CancelledError();
 }
 
 int TaskBase::uncancel() noexcept {
     if (cancelling_ > 0) --cancelling_;
+    if (cancelling_ == 0 && shield_ == nullptr) cancel_reason_.reset();
     return cancelling_;
 }
 

@@ -4,7 +4,8 @@
 // the parent the next frame (law 1): the machine stack never grows with the depth of awaits, in any build. When no
 // frame is next, the task has suspended, and what it waits for calls wakeup(), which only queues the step (law 2).
 //
-// Cancellation is a level, not an edge: while cancelling() is not zero every await throws CancelledError (law 7).
+// Cancellation is a level, not an edge: while cancelling() is not zero every await throws CancelledError (law 7). A
+// CancelShield holds back what is asked for from outside of it.
 #pragma once
 
 #include <stepwise/runtime/scheduler.hpp>
@@ -13,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace stepwise {
 
@@ -40,6 +42,8 @@ struct CallFrame {
     FrameOwner* owner = nullptr;
 };
 
+class CancelShield;
+
 class TaskBase : public ReadyNode {
 public:
     // Frames that a step resumes, and awaits that finish at once, before the task lets others run (law 8). The await of
@@ -51,18 +55,22 @@ public:
     std::uint64_t id() const noexcept { return id_; }
 
     // Asks the task to stop: CancelledError is thrown at the await where it is, or at its next one. False if it is
-    // done.
-    bool request_cancel();
+    // done. The first reason is the one that is told. `within`: who asks is in that shield's scope; nullptr: in none.
+    bool request_cancel(std::string reason = {}, const CancelShield* within = nullptr);
     // Before its first step: that one runs even if the task is cancelled by then, so that an end which must be told at
     // least begins. Its awaits throw as any other's.
     void start_even_if_cancelled() noexcept { started_ = true; }
     // Takes one request back. Returns how many are left.
     int uncancel() noexcept;
+    // How many requests have not been taken back; of those that a shield holds back, only cancelling_in_all tells.
     int cancelling() const noexcept { return cancelling_; }
+    int cancelling_in_all() const noexcept;
+    const CancelShield* innermost_shield() const noexcept { return shield_; }
 
     // For awaiters, from await_suspend, on this task's own step:
     // True: do not wait, throw CancelledError from await_resume.
     bool cancel_pending() const noexcept { return cancelling_ != 0; }
+    [[noreturn]] void throw_cancelled() const;
     // The frame that awaits has suspended; `by` will call wakeup(), from the loop's thread, once.
     void suspend(Suspension& by) noexcept { waiting_for_ = &by; }
     // The await is finished already. Returns whether to suspend all the same, since the step's budget is used up; the
@@ -100,8 +108,11 @@ protected:
     void leave_queues() noexcept;
 
 private:
+    friend class CancelShield;
+
     static void run_step(ReadyNode& node) noexcept;
     void step() noexcept;
+    void interrupt_wait() noexcept;
 
     CallFrame* leaf_ = nullptr;
     CallFrame* next_frame_ = nullptr;
@@ -110,11 +121,35 @@ private:
     TaskBase* next_task_ = nullptr;
     TaskBase* previous_task_ = nullptr;
     std::unique_ptr<std::string> name_;
+    std::unique_ptr<std::string> cancel_reason_;
+    CancelShield* shield_ = nullptr;  // the innermost
     std::uint64_t id_ = 0;
     int cancelling_ = 0;
     std::int16_t budget_ = 0;
     bool started_ = false;
     bool root_done_ = false;
+};
+
+// While it lives, in a frame of the task, the task is not disturbed by requests from outside: they are held back, and
+// come into force at its end. Those of a timeout within it work as ever. Shields end in the reverse of their order.
+class CancelShield {
+public:
+    explicit CancelShield(TaskBase& task) noexcept
+        : task_(task), outer_(task.shield_), held_back_(std::exchange(task.cancelling_, 0)) {
+        task.shield_ = this;
+    }
+    CancelShield(const CancelShield&) = delete;
+    CancelShield& operator=(const CancelShield&) = delete;
+    ~CancelShield() {
+        task_.shield_ = outer_;
+        task_.cancelling_ += held_back_;
+    }
+
+private:
+    friend class TaskBase;
+    TaskBase& task_;
+    CancelShield* outer_;
+    int held_back_;  // requests whose scope is just outside of this one
 };
 
 }  // namespace stepwise

@@ -1,4 +1,5 @@
-// timeout: runs a Coro, and cancels it when the time is up: `co_await timeout(2s, fetch())`.
+// timeout: runs a Coro, and cancels it when the time is up: `co_await timeout(2s, fetch())`. timeout_at: at a time of
+// the loop's clock, so that several share one deadline.
 //
 // The body runs as a child frame of the same task, so nothing is spawned. When the time is up the task is asked to
 // cancel; if the body ends with that CancelledError it becomes TimeoutError here, and if it still returns a result,
@@ -17,6 +18,7 @@ class [[nodiscard]] Timeout : public Timer {
 public:
     Timeout(Duration limit, Coro<T> body) noexcept
         : Timer(&Timeout::time_is_up), limit_(limit), body_(std::move(body)) {}
+    Timeout(TimePoint due, Coro<T> body) noexcept : Timer(&Timeout::time_is_up), due_(due), body_(std::move(body)) {}
     ~Timeout() { disarm(); }
 
     bool await_ready() const noexcept { return false; }
@@ -25,7 +27,8 @@ public:
     void await_suspend(std::coroutine_handle<Promise> frame) {
         body_.check_unstarted();
         task_ = frame.promise().task;
-        loop().add_timer(*this, loop().time_after(limit_));
+        scope_ = task_->innermost_shield();
+        loop().add_timer(*this, due_ ? *due_ : loop().time_after(limit_));
         body_.start_in(*task_, frame.promise());
     }
     T await_resume() {
@@ -47,11 +50,13 @@ private:
     static void time_is_up(Timer& timer) noexcept {
         auto& self = static_cast<Timeout&>(timer);
         self.fired_ = true;
-        self.task_->request_cancel();
+        self.task_->request_cancel({}, self.scope_);
     }
 
-    Duration limit_;
+    Duration limit_{};
+    std::optional<TimePoint> due_;
     Coro<T> body_;
+    const CancelShield* scope_ = nullptr;
     TaskBase* task_ = nullptr;
     bool fired_ = false;
 };
@@ -60,6 +65,12 @@ private:
 template <class T>
 Timeout<T> timeout(Duration limit, Coro<T> body) noexcept {
     return Timeout<T>(limit, std::move(body));
+}
+
+// Throws TimeoutError when the loop's clock reaches `due` first.
+template <class T>
+Timeout<T> timeout_at(TimePoint due, Coro<T> body) noexcept {
+    return Timeout<T>(due, std::move(body));
 }
 
 }  // namespace stepwise

@@ -9,12 +9,12 @@ Connection::Receive::~Receive() {
 
 bool Connection::Receive::start(TaskBase& task) {
     connection_.release_request();
+    task_ = &task;
     interrupted_ = task.cancel_pending();
     if (interrupted_) return false;
     if (connection_.first_waiting_ == nullptr && connection_.close_waits_) connection_.answer_close();
     if (connection_.first_waiting_ != nullptr || connection_.state_ == State::closed) return task.finished_at_once();
     if (connection_.receiver_ != nullptr) throw std::logic_error("ws: two tasks receive on one connection");
-    task_ = &task;
     connection_.receiver_ = this;
     task.suspend(*this);
     return true;
@@ -32,7 +32,7 @@ void Connection::Receive::cancelled(Suspension& suspension) noexcept {
 }
 
 std::optional<Message> Connection::Receive::await_resume() {
-    if (interrupted_) throw CancelledError();
+    if (interrupted_) task_->throw_cancelled();
     return connection_.pop();
 }
 
@@ -46,13 +46,13 @@ Connection::Send::~Send() {
 
 bool Connection::Send::start(TaskBase& task) {
     connection_.release_request();
+    task_ = &task;
     interrupted_ = task.cancel_pending();
     if (interrupted_) return false;
     if (!queued_ || connection_.state_ != State::open || !connection_.transport_->is_full()) {
         return task.finished_at_once();
     }
     if (connection_.sender_ != nullptr) throw std::logic_error("ws: two tasks wait to send on one connection");
-    task_ = &task;
     connection_.sender_ = this;
     task.suspend(*this);
     return true;
@@ -70,7 +70,7 @@ void Connection::Send::cancelled(Suspension& suspension) noexcept {
 }
 
 void Connection::Send::await_resume() const {
-    if (interrupted_) throw CancelledError();
+    if (interrupted_) task_->throw_cancelled();
     if (!queued_ || connection_.state_ == State::closed) {
         throw ConnectionClosed(connection_.close_code_, connection_.close_reason_);
     }

@@ -56,7 +56,7 @@ public:
         } else if (!interrupted_) {
             check();
         }
-        if (interrupted_) throw CancelledError();
+        if (interrupted_) task_->throw_cancelled();
     }
 
 private:

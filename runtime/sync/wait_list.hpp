@@ -41,7 +41,7 @@ protected:
     // Throws what the await is to throw, if anything.
     void check() const {
         if (granted_) return;
-        if (interrupted_) throw CancelledError();
+        if (interrupted_) task_->throw_cancelled();
         throw std::logic_error("what this task waited for was destroyed");
     }
 

@@ -181,3 +181,21 @@ TEST_CASE("a loop that ends within a timeout leaves no timer behind") {
     }
     outlives.turns(1);
 }
+
+TEST_CASE("timeout_at ends its body when the loop's clock reaches the time, so that several share one deadline") {
+    World world;
+    struct Bodies {
+        static Coro<int> two(TimePoint due, Log& log) {
+            co_await timeout_at(due, sleep_for(3s));
+            log.push_back("first done");
+            co_await timeout_at(due, sleep_for(3s));
+            co_return 0;
+        }
+    };
+    Log log;
+    CHECK_THROWS_AS(world.run(Bodies::two(world.loop.time() + 5s, log)), TimeoutError);
+    CHECK(log == Log{"first done"});
+    CHECK(world.elapsed() == 5s);
+    CHECK_THROWS_AS(world.run(Bodies::two(world.loop.time() - 1s, log)), TimeoutError);
+    CHECK(world.elapsed() == 5s);
+}
