@@ -2,26 +2,55 @@
 
 namespace stepwise::detail {
 
+GatherChildren::GatherChildren(std::size_t count)
+    : children_(std::allocator<GatherChild>().allocate(count)), count_(count) {
+    for (std::size_t index = 0; index < count; ++index) {
+        std::construct_at(children_ + index, &GatherWait::child_done);
+    }
+}
+
+GatherChildren::~GatherChildren() {
+    static_assert(std::is_trivially_destructible_v<GatherChild>);
+    if (children_ != nullptr) std::allocator<GatherChild>().deallocate(children_, count_);
+}
+
 bool GatherWait::wait_for(TaskBase& task, std::span<GatherChild> children) {
     children_ = children;
+    bool over = children.empty();
     for (GatherChild& child : children) {
         child.gather = this;
-        child.future->add_waiter(child);
+        if (child.future->done()) {
+            over |= count_done(child.future);
+        } else {
+            child.future->add_waiter(child);
+            ++running_;
+        }
     }
-    running_ = children.size();
-    if (running_ == 0) return task.finished_at_once();
+    if (over || running_ == 0) return task.finished_at_once();
     task.suspend(*this);
     return true;
+}
+
+// Whether the wait is over with this one.
+bool GatherWait::count_done(FutureBase* future) noexcept {
+    bool failed = future->state() != FutureBase::State::result;
+    if (failed && failed_ == nullptr) failed_ = future;
+    return until_ == WaitFor::first_completed || (until_ == WaitFor::first_exception && failed && !interrupted_);
 }
 
 void GatherWait::child_done(Waiter& waiter, FutureBase* future) noexcept {
     auto& child = static_cast<GatherChild&>(waiter);
     GatherWait& self = *child.gather;
     --self.running_;
-    bool failed = future->state() != FutureBase::State::result;
-    if (failed && self.failed_ == nullptr) self.failed_ = future;
-    bool over = self.running_ == 0 || (failed && !self.interrupted_);
+    bool over = self.count_done(future) || self.running_ == 0;
     if (over && self.task_->suspended()) self.task_->wakeup();
+}
+
+void GatherWait::leave_wait(Suspension& suspension) noexcept {
+    auto& self = static_cast<GatherWait&>(suspension);
+    self.interrupted_ = true;
+    self.leave_children();
+    self.task_->wakeup();
 }
 
 void GatherWait::cancel_children(Suspension& suspension) noexcept {
@@ -33,10 +62,8 @@ void GatherWait::cancel_children(Suspension& suspension) noexcept {
 }
 
 void GatherWait::check() {
-    if (interrupted_) {
-        // Every child has ended, or none was started. Results are dropped, as the waiter's own cancellation says.
-        task_->throw_cancelled();
-    }
+    // Every child has ended, or none was started. Results are dropped, as the waiter's own cancellation says.
+    check_cancelled();
     if (failed_ != nullptr) {
         leave_children();
         failed_->check_result();

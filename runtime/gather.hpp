@@ -18,6 +18,9 @@
 
 namespace stepwise {
 
+// When a wait for several futures is over.
+enum class WaitFor : std::uint8_t { all, first_completed, first_exception };
+
 namespace detail {
 
 struct GatherChild : Waiter {
@@ -26,13 +29,37 @@ struct GatherChild : Waiter {
     FutureBase* future = nullptr;
 };
 
-// What tuple and vector share: counts the children that are still running.
+// So many of them, in one place, since a node cannot move.
+class GatherChildren {
+public:
+    GatherChildren() noexcept = default;
+    explicit GatherChildren(std::size_t count);
+    GatherChildren(GatherChildren&& other) noexcept
+        : children_(std::exchange(other.children_, nullptr)), count_(std::exchange(other.count_, 0)) {}
+    GatherChildren& operator=(GatherChildren&& other) noexcept {
+        std::swap(children_, other.children_);
+        std::swap(count_, other.count_);
+        return *this;
+    }
+    ~GatherChildren();
+
+    GatherChild& operator[](std::size_t index) const noexcept { return children_[index]; }
+    std::span<GatherChild> all() const noexcept { return {children_, count_}; }
+
+private:
+    GatherChild* children_ = nullptr;
+    std::size_t count_ = 0;
+};
+
+// What all that wait for several futures share: counts those that are still running.
 class GatherWait : public Suspension {
 public:
     bool await_ready() const noexcept { return false; }
 
 protected:
-    GatherWait() noexcept : Suspension(&GatherWait::cancel_children) {}
+    // gather's: until all are done or the first has failed; a cancellation cancels the children and waits for them.
+    GatherWait() noexcept : GatherWait(WaitFor::first_exception, &GatherWait::cancel_children) {}
+    GatherWait(WaitFor until, Cancel on_cancel) noexcept : Suspension(on_cancel), until_(until) {}
     ~GatherWait() = default;
 
     // True: start nothing, the await throws.
@@ -44,13 +71,22 @@ protected:
     bool wait_for(TaskBase& task, std::span<GatherChild> children);
     // Throws what the await is to throw, if anything.
     void check();
+    void check_cancelled() const {
+        if (interrupted_) task_->throw_cancelled();
+    }
 
     static void child_done(Waiter& waiter, FutureBase* future) noexcept;
+    // A cancellation ends the wait, and leaves the children alone.
+    static void leave_wait(Suspension& suspension) noexcept;
     // The heirs' destructors call it, before their children end.
     void leave_children() noexcept;
 
 private:
+    friend class GatherChildren;
+    bool count_done(FutureBase* future) noexcept;
     static void cancel_children(Suspension& suspension) noexcept;
+
+    WaitFor until_;
     TaskBase* task_ = nullptr;
     std::span<GatherChild> children_;
     std::size_t running_ = 0;
@@ -113,7 +149,7 @@ public:
         TaskBase& task = *frame.promise().task;
         if (cancelled_before(task)) return false;
         start(static_cast<EventLoop&>(task.task_scheduler()));
-        return wait_for(task, std::span(children_.get(), tasks_.size()));
+        return wait_for(task, children_.all());
     }
     auto await_resume() {
         check();
@@ -131,24 +167,15 @@ private:
         tasks_.reserve(bodies_.size());
         for (Coro<T>& body : bodies_) tasks_.push_back(loop.create_task(std::move(body)));
         bodies_.clear();
-        // In place, since a node cannot move; freed as raw storage because its destructor is trivial.
-        children_.reset(std::allocator<GatherChild>().allocate(tasks_.size()));
-        children_.get_deleter().count = tasks_.size();
+        children_ = GatherChildren(tasks_.size());
         for (std::size_t index = 0; index < tasks_.size(); ++index) {
-            auto* child = std::construct_at(children_.get() + index, &GatherWait::child_done);
-            child->future = &tasks_[index].shared_state();
+            children_[index].future = &tasks_[index].shared_state();
         }
     }
-    struct FreeChildren {
-        void operator()(GatherChild* children) const noexcept {
-            std::allocator<GatherChild>().deallocate(children, count);
-        }
-        std::size_t count = 0;
-    };
 
     std::vector<Coro<T>> bodies_;
     std::vector<Task<T>> tasks_;
-    std::unique_ptr<GatherChild, FreeChildren> children_;
+    GatherChildren children_;
 };
 
 template <class Key, class Results, class T>

@@ -28,7 +28,8 @@ public:
         body_.check_unstarted();
         task_ = frame.promise().task;
         scope_ = task_->innermost_shield();
-        loop().add_timer(*this, due_ ? *due_ : loop().time_after(limit_));
+        TimePoint due = due_ ? *due_ : loop().time_after(limit_);
+        if (due != TimePoint::max()) loop().add_timer(*this, due);
         body_.start_in(*task_, frame.promise());
     }
     T await_resume() {
