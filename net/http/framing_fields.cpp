@@ -12,19 +12,16 @@ constexpr std::string_view framing_section = "RFC 9112 §6.3";
 
 }  // namespace
 
-ScanResult FramingFields::note_connection(std::string_view name, std::string_view list) {
-    if (!equal_ignoring_case(name, "connection")) return ScanResult::done;
+void FramingFields::note_connection(std::string_view list) {
     while (!list.empty()) {
         const std::string_view option = take_list_element(list);
         if (equal_ignoring_case(option, "close")) wants_close_ = true;
         if (equal_ignoring_case(option, "keep-alive")) wants_keep_alive_ = true;
     }
-    return ScanResult::done;
 }
 
 // Stricter than §6.3 allows: "5, 5" and two equal fields are refused too. No peer that is not broken sends them.
-ScanResult FramingFields::note_content_length(std::string_view name, std::string_view value, ErrorSlot& error) {
-    if (!equal_ignoring_case(name, "content-length")) return ScanResult::done;
+ScanResult FramingFields::note_content_length(std::string_view value, ErrorSlot& error) {
     if (has_content_length_) return fail(error, 400, framing_section, "more than one Content-Length field");
     if (value.empty()) return fail(error, 400, framing_section, "the Content-Length is empty");
     constexpr std::uint64_t largest = std::numeric_limits<std::uint64_t>::max();
@@ -46,9 +43,7 @@ ScanResult FramingFields::note_content_length(std::string_view name, std::string
 
 // Only `chunked` is known here. A request whose last coding is not chunked has no reliable end: 400 (§6.3, rule 4.2);
 // a body that is chunked but was encoded before is only unknown to this side: 501 (§6.1).
-ScanResult FramingFields::note_transfer_encoding(std::string_view name, std::string_view value, Version version,
-                                                 ErrorSlot& error) {
-    if (!equal_ignoring_case(name, "transfer-encoding")) return ScanResult::done;
+ScanResult FramingFields::note_transfer_encoding(std::string_view value, Version version, ErrorSlot& error) {
     if (chunked_) return fail(error, 400, "RFC 9112 §6.1", "more than one Transfer-Encoding field");
     if (version == Version::http_1_0) {
         return fail(error, 400, "RFC 9112 §6.1", "a Transfer-Encoding in an HTTP/1.0 message");

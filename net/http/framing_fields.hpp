@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <stepwise/net/http/characters.hpp>
 #include <stepwise/net/http/parser_limits.hpp>
 #include <stepwise/net/http/request_line.hpp>
 #include <stepwise/net/http/scan.hpp>
@@ -17,9 +18,11 @@ class FramingFields {
 public:
     // Names of a length that no field of interest has are not looked at.
     ScanResult note(std::string_view name, std::string_view value, Version version, ErrorSlot& error) {
-        if (name.size() == 10) return note_connection(name, value);
-        if (name.size() == 14) return note_content_length(name, value, error);
-        if (name.size() == 17) return note_transfer_encoding(name, value, version, error);
+        if (name.size() == 10 && equal_ignoring_case(name, "connection")) note_connection(value);
+        if (name.size() == 14 && equal_ignoring_case(name, "content-length")) return note_content_length(value, error);
+        if (name.size() == 17 && equal_ignoring_case(name, "transfer-encoding")) {
+            return note_transfer_encoding(value, version, error);
+        }
         return ScanResult::done;
     }
     // All fields were seen: do they agree?
@@ -37,9 +40,9 @@ public:
     }
 
 private:
-    ScanResult note_connection(std::string_view name, std::string_view list);
-    ScanResult note_content_length(std::string_view name, std::string_view value, ErrorSlot& error);
-    ScanResult note_transfer_encoding(std::string_view name, std::string_view value, Version version, ErrorSlot& error);
+    void note_connection(std::string_view list);
+    ScanResult note_content_length(std::string_view value, ErrorSlot& error);
+    ScanResult note_transfer_encoding(std::string_view value, Version version, ErrorSlot& error);
 
     std::uint64_t content_length_ = 0;
     bool has_content_length_ = false;

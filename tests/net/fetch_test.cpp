@@ -32,6 +32,11 @@ struct Scene : Served {
         router.get("/lines", lines_of_request);
         router.post("/lines", lines_of_request);
         router.route("PURGE", "/lines", lines_of_request);
+        router.get("/moved", [](const Request&) {
+            Response response(302);
+            response.headers.add("Location", "/");
+            return response;
+        });
         router.get("/empty", [](const Request&) { return Response(204); });
         router.get("/large", [](const Request&) { return Response::text(pattern(large_bytes)); });
         router.post("/size",
@@ -118,6 +123,15 @@ TEST_CASE("a response of 404 is a response, and no error") {
     CHECK(response.body == "not here\n");
     CHECK_THROWS_WITH_AS(response.throw_if_failed(), (scene.url("/nowhere") + ": 404 Not Found").c_str(),
                          http::FetchFailedError);
+}
+
+TEST_CASE("a redirect is a response like others: where to go on is for the caller to say") {
+    Scene scene;
+    const FetchResponse response = scene.fetched(scene.url("/moved"));
+    CHECK(response.status == 302);
+    CHECK(response.headers.get("location") == "/");
+    CHECK_FALSE(response.error);
+    CHECK_FALSE(response.ok());
 }
 
 TEST_CASE("responses without a body end at once") {
