@@ -206,9 +206,13 @@ void Transport::run_report(ReadyNode& node) {
     if (std::exchange(self.drained_due_, false) && self.handler_ != nullptr) self.handler_->drained();
 }
 
+std::size_t Transport::unacknowledged_bytes() const noexcept {
+    const int on_the_way = socket_ ? net::unacknowledged_bytes(fd()) : 0;
+    return static_cast<std::size_t>(std::max(0, on_the_way));
+}
+
 std::uint64_t Transport::acknowledged_bytes() const noexcept {
-    int on_the_way = socket_ ? unacknowledged_bytes(fd()) : 0;
-    return sent_bytes_ - static_cast<std::uint64_t>(std::max(0, on_the_way));
+    return sent_bytes_ - unacknowledged_bytes();
 }
 
 void Transport::write_end() {

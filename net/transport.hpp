@@ -81,6 +81,8 @@ public:
     void flush() noexcept;
 
     std::size_t queued_bytes() const noexcept { return outbox_.size(); }
+    // What our kernel has and the peer's has not acknowledged.
+    std::size_t unacknowledged_bytes() const noexcept;
     // What the peer's kernel has acknowledged: while it grows, the peer is there and reads. Of a Unix socket, what it
     // took.
     std::uint64_t acknowledged_bytes() const noexcept;

@@ -88,7 +88,9 @@ public:
     // connection, has returned.
     const http::Request& request() const;
     const std::string& remote_ip() const noexcept { return remote_ip_; }
+    // What waits for the peer: in this process, and behind that in its kernel (TCP only).
     std::size_t queued_bytes() const noexcept { return transport_ ? transport_->queued_bytes() : 0; }
+    std::size_t unacknowledged_bytes() const noexcept { return transport_ ? transport_->unacknowledged_bytes() : 0; }
     void set_nodelay(bool on) noexcept;
 
     EventLoop& loop() const noexcept { return loop_; }

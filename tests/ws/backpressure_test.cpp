@@ -95,6 +95,32 @@ TEST_CASE("who writes without waiting is stopped at queued_bytes_max, with 1013,
     CHECK(scene.log[1].find("1013 try again later") != std::string::npos);
 }
 
+TEST_CASE("what the peer has not taken is told: queued here, and behind that in the kernel") {
+    Scene scene;
+    struct Programs {
+        static Coro<void> writes(Connection*& connection_seen, Connection& connection) {
+            connection_seen = &connection;
+            connection.write_message(std::string(6 * 1024 * 1024, 'x'), true);
+            co_await connection.receive();
+        }
+    };
+    Connection* connection = nullptr;
+    scene.program = [&](Connection& c) { return Programs::writes(connection, c); };
+    Peer client = scene.open("/program", 16 * 1024);
+    scene.settle();
+    REQUIRE(connection != nullptr);
+    const std::size_t frame_bytes = 6 * 1024 * 1024 + 10;
+    const std::size_t queued = connection->queued_bytes();
+    const std::size_t in_kernel = connection->unacknowledged_bytes();
+    CHECK(queued > 0);
+    CHECK(in_kernel > 0);
+    CHECK(queued + in_kernel < frame_bytes);
+    CHECK(queued + in_kernel > frame_bytes - 1024 * 1024);
+    CHECK(client.read(frame_bytes).size() == frame_bytes);
+    scene.run_until([&] { return connection->unacknowledged_bytes() == 0; });
+    CHECK(connection->queued_bytes() == 0);
+}
+
 TEST_CASE("a cancelled receive has taken no message, and a cancelled send has sent its own once") {
     Scene scene;
     struct Programs {
