@@ -5,111 +5,22 @@ Usage: demos_test.py FOLDER_WITH_THE_BUILT_DEMOS
 """
 
 import concurrent.futures
-import functools
-import os
 import pathlib
 import re
-import subprocess
 import sys
-import typing
-import unittest
 
-TESTS = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(TESTS))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import python_suite  # noqa: E402
-
-SOURCES = TESTS.parent / "demos"
-PROGRAMS = pathlib.Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else TESTS.parent / "build" / "demos"
+from demo_runs import LANGUAGES, SOURCES, DemoCase, lines_of, output, start  # noqa: E402
 
 PLAIN = ("sync", "generator", "future_task")
 TIMED = ("sync_slow", "callback", "coroutine_v1", "coroutine_v2", "coroutine_v3", "coroutine")
-LANGUAGES = ("en", "zh")
-SCALE = 0.1  # B ends 3 program seconds before A's operation: 300 ms for a busy machine to be late
-ROUNDING_SECONDS = 0.11  # two stamps, each rounded to a tenth
-DEADLINE_SECONDS = 120
+TALKING = ("on_close",)  # what they print: talking_demos_test.py
 BANNER_LINES_MAX = 15
-
-# What the demos say, in English and in Chinese. Whatever is not here is the same in both, or a test compares it whole.
-CHINESE = (
-    (r"回调 进入", "callback in"), (r"回调 离开", "callback out"),
-    (r"([A-Z]) 进入", r"\1 in"), (r"([A-Z]) 离开", r"\1 out"), (r"([A-Z]) 得到: (.*)", r"\1 got: \2"),
-    (r"io 开始(.*)", r"io begins\1"), (r"io 结束(.*)", r"io ends\1"),
-    (r"没有人等 (.*)", r"nobody waits for \1"),
-    (r"生成器到头了，不是错误", "the generator is at its end, which is no error"),
-    (r"-- 两个同时来: (.*)", r"-- two at once: \1"),
-)
-
-
-class Line(typing.NamedTuple):
-    seconds: float
-    thread: str
-    text: str
-
-
-def environment(**variables):
-    rest = {name: value for name, value in os.environ.items() if name not in ("LANG", "LC_ALL", "LC_MESSAGES")}
-    return {**rest, **variables}
-
-
-def start(name, *arguments, **variables):
-    return subprocess.run([PROGRAMS / name, *arguments], capture_output=True, encoding="utf-8",
-                          timeout=DEADLINE_SECONDS, env=environment(**variables), check=False)
-
-
-@functools.cache
-def output(name, language):
-    arguments = ["--lang", language] + ([] if name in PLAIN else ["--scale", str(SCALE)])
-    done = start(name, *arguments)
-    if done.returncode != 0 or done.stderr:
-        raise AssertionError(f"{name} left with {done.returncode}:\n{done.stdout}{done.stderr}")
-    return done.stdout
-
-
-def in_english(text):
-    for chinese, english in CHINESE:
-        if re.fullmatch(chinese, text):
-            return re.sub(chinese, english, text)
-    return text
-
-
-def lines_of(name, language):
-    """The stamped lines, translated to English."""
-    found = []
-    for text in output(name, language).splitlines():
-        stamped = re.fullmatch(r"\[ *(\d+\.\d) s(?: \| (\w+) *)?\] (.*)", text)
-        if stamped:
-            seconds, thread, said = stamped.groups()
-            found.append(Line(float(seconds), thread or "main", in_english(said)))
-    return found
 
 
 def answers_of(lines):
     return [line.text for line in lines if " got: " in line.text]
-
-
-class DemoCase(unittest.TestCase):
-    maxDiff = None
-
-    def check_in_both_languages(self, check, *names):
-        for name in names:
-            for language in LANGUAGES:
-                with self.subTest(demo=name, language=language):
-                    check(lines_of(name, language))
-
-    def assert_order(self, lines, *texts):
-        """Each text occurs, and the first one of each comes after the first one of the text before it."""
-        said = [line.text for line in lines]
-        for text in texts:
-            self.assertIn(text, said)
-        places = [said.index(text) for text in texts]
-        self.assertEqual(places, sorted(places), f"wanted {texts} in this order, got {said}")
-
-    def assert_takes(self, lines, first, second, seconds):
-        at = {line.text: line.seconds for line in reversed(lines)}
-        self.assertGreaterEqual(at[second] - at[first], seconds - ROUNDING_SECONDS)
-
-    def assert_thread(self, lines, thread, texts):
-        self.assertEqual([line.text for line in lines if line.thread == thread], texts)
 
 
 class Sync(DemoCase):
@@ -290,7 +201,7 @@ class FourStyles(DemoCase):
 
 class Flags(DemoCase):
     def test_help_leaves_with_0_and_names_the_flags(self):
-        for name in PLAIN + TIMED:
+        for name in PLAIN + TIMED + TALKING:
             with self.subTest(demo=name):
                 done = start(name, "--help")
                 self.assertEqual((done.returncode, done.stderr), (0, ""))
@@ -298,7 +209,7 @@ class Flags(DemoCase):
                 self.assertIn("--scale", done.stdout)
 
     def test_a_wrong_argument_leaves_with_2_and_one_line_on_stderr(self):
-        for name in PLAIN + TIMED:
+        for name in PLAIN + TIMED + TALKING:
             for argument in ("--nope", "--lang=fr", "--scale=0"):
                 with self.subTest(demo=name, argument=argument):
                     done = start(name, argument)
@@ -315,7 +226,7 @@ class Flags(DemoCase):
 class Sources(DemoCase):
     def test_a_demo_opens_with_a_banner_of_at_most_15_lines_that_says_how_to_run_it(self):
         sources = sorted(SOURCES.glob("[0-9][0-9]_*.cpp"))
-        self.assertGreaterEqual(len(sources), len(PLAIN + TIMED))
+        self.assertGreaterEqual(len(sources), len(PLAIN + TIMED + TALKING))
         for source in sources:
             with self.subTest(demo=source.name):
                 lines = source.read_text(encoding="utf-8").splitlines()

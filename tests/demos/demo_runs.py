@@ -1,0 +1,109 @@
+"""Runs the demos and reads what they printed, for the suites beside it: `SUITE.py FOLDER_WITH_THE_BUILT_DEMOS …`."""
+
+import functools
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import typing
+import unittest
+
+TESTS = pathlib.Path(__file__).resolve().parent.parent
+SOURCES = TESTS.parent / "demos"
+PROGRAMS = pathlib.Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else TESTS.parent / "build" / "demos"
+
+LANGUAGES = ("en", "zh")
+SCALE = 0.1  # B ends 3 program seconds before A's operation: 300 ms for a busy machine to be late
+ROUNDING_SECONDS = 0.11  # two stamps, each rounded to a tenth
+DEADLINE_SECONDS = 120
+
+# What the demos say, in Chinese and in English. Whatever is not here is the same in both, or a test compares it whole.
+CHINESE = (
+    (r"回调 进入", "callback in"), (r"回调 离开", "callback out"),
+    (r"([A-Z]) 进入", r"\1 in"), (r"([A-Z]) 离开", r"\1 out"), (r"([A-Z]) 得到: (.*)", r"\1 got: \2"),
+    (r"io 开始(.*)", r"io begins\1"), (r"io 结束(.*)", r"io ends\1"),
+    (r"没有人等 (.*)", r"nobody waits for \1"),
+    (r"生成器到头了，不是错误", "the generator is at its end, which is no error"),
+    (r"-- 两个同时来: (.*)", r"-- two at once: \1"),
+    # on_close
+    (r"-- 1: 普通的 on_close，五次", "-- 1: a plain on_close, five times"),
+    (r"-- 2: on_close 是协程，两个连接同时来", "-- 2: on_close is a coroutine, two connections at once"),
+    (r"-- 3: 普通的 on_close 另起一个 task，两次", "-- 3: a plain on_close starts a task, twice"),
+    (r"-- 服务器上没有连接了", "-- the server has no connection any more"),
+    (r"(\w+: on_message .*start)，要 4 秒", r"\1, takes 4 s"), (r"(\w+: on_message start) 结束", r"\1 ends"),
+    (r"(\w+: on_close 1000) 开始", r"\1 begins"), (r"(\w+: on_close) 结束: 有人等它", r"\1 ends: it was awaited"),
+    (r"(\w+: print_close)，连接早就没了", r"\1, after the connection"),
+)
+
+
+class Line(typing.NamedTuple):
+    seconds: float
+    thread: str
+    text: str
+
+
+def environment(**variables):
+    rest = {name: value for name, value in os.environ.items() if name not in ("LANG", "LC_ALL", "LC_MESSAGES")}
+    return {**rest, **variables}
+
+
+def start(name, *arguments, **variables):
+    return subprocess.run([PROGRAMS / name, *arguments], capture_output=True, encoding="utf-8",
+                          timeout=DEADLINE_SECONDS, env=environment(**variables), check=False)
+
+
+@functools.cache
+def output(name, language, scale=SCALE):
+    done = start(name, "--lang", language, "--scale", str(scale))
+    if done.returncode != 0 or done.stderr:
+        raise AssertionError(f"{name} left with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def in_english(text):
+    for chinese, english in CHINESE:
+        if re.fullmatch(chinese, text):
+            return re.sub(chinese, english, text)
+    return text
+
+
+def lines_of(name, language, scale=SCALE):
+    """The stamped lines, translated to English."""
+    found = []
+    for text in output(name, language, scale).splitlines():
+        stamped = re.fullmatch(r"\[ *(\d+\.\d) s(?: \| (\w+) *)?\] (.*)", text)
+        if stamped:
+            seconds, thread, said = stamped.groups()
+            found.append(Line(float(seconds), thread or "main", in_english(said)))
+    return found
+
+
+def texts_of(lines):
+    return [line.text for line in lines]
+
+
+class DemoCase(unittest.TestCase):
+    maxDiff = None
+    scale = SCALE
+
+    def check_in_both_languages(self, check, *names):
+        for name in names:
+            for language in LANGUAGES:
+                with self.subTest(demo=name, language=language):
+                    check(lines_of(name, language, self.scale))
+
+    def assert_order(self, lines, *texts):
+        """Each text occurs, and the first one of each comes after the first one of the text before it."""
+        said = texts_of(lines)
+        for text in texts:
+            self.assertIn(text, said)
+        places = [said.index(text) for text in texts]
+        self.assertEqual(places, sorted(places), f"wanted {texts} in this order, got {said}")
+
+    def assert_takes(self, lines, first, second, seconds):
+        at = {line.text: line.seconds for line in reversed(lines)}
+        self.assertGreaterEqual(at[second] - at[first], seconds - ROUNDING_SECONDS)
+
+    def assert_thread(self, lines, thread, texts):
+        self.assertEqual([line.text for line in lines if line.thread == thread], texts)

@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""What the demos print whose clients and servers talk to each other, in both languages, with waits scaled down.
+
+Usage: talking_demos_test.py FOLDER_WITH_THE_BUILT_DEMOS REACTOR
+"""
+
+import concurrent.futures
+import os
+import pathlib
+import re
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import python_suite  # noqa: E402
+from demo_runs import LANGUAGES, DemoCase, lines_of, texts_of  # noqa: E402
+
+SCALE = 0.2  # half a program second lies between what must not change places: 100 ms for a busy machine to be late
+STAMP = re.compile(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\]")
+
+
+class TalkingCase(DemoCase):
+    scale = SCALE
+
+    def check_parts(self, name, first_word, check):
+        """check(lines) of the part that begins with a line `-- first_word: …` and ends before the next such line."""
+        def find(lines):
+            begin = next(place for place, line in enumerate(lines) if line.text.startswith(f"-- {first_word}: "))
+            end = next((place for place in range(begin + 1, len(lines))
+                        if re.match(r"-- \w: ", lines[place].text)), len(lines))
+            check(lines[begin + 1:end])
+
+        self.check_in_both_languages(find, name)
+
+
+class OnClose(TalkingCase):
+    GONE = "-- the server has no connection any more"
+
+    def check_case(self, number, check):
+        def unstamp(lines):
+            check([line._replace(text=STAMP.sub("[now]", line.text)) for line in lines])
+
+        self.check_parts("on_close", number, unstamp)
+
+    def of_connection(self, lines, name):
+        return [text.removeprefix(name + ": ") for text in texts_of(lines) if text.startswith(name + ": ")]
+
+    def test_five_rounds_are_open_two_messages_and_a_plain_on_close_with_1000(self):
+        def check(lines):
+            self.assertEqual(texts_of(lines), [
+                f"{name}: {what}" for name in "ABCDE"
+                for what in ("open", "on_message [now]start", "on_message [now]stop", "on_close 1000")] + [self.GONE])
+            for name in "ABCDE":
+                self.assert_takes(lines, f"{name}: on_message [now]start", f"{name}: on_message [now]stop", 2)
+
+        self.check_case(1, check)
+
+    def test_a_coroutine_on_close_runs_to_its_end_before_the_connection_is_gone(self):
+        def check(lines):
+            for name in ("quick", "slow"):
+                self.assertEqual(self.of_connection(lines, name)[-2:], [
+                    "on_close 1000 begins", "on_close ends: it was awaited"])
+                self.assert_takes(lines, f"{name}: on_close 1000 begins", f"{name}: on_close ends: it was awaited", 1)
+            self.assertEqual(lines[-1].text, self.GONE)
+
+        self.check_case(2, check)
+
+    def test_a_slow_on_message_delays_the_next_one_of_its_own_connection_only(self):
+        def check(lines):
+            self.assertEqual(self.of_connection(lines, "slow")[:4], [
+                "open", "on_message [now]start, takes 4 s", "on_message start ends", "on_message [now]stop"])
+            self.assertEqual(self.of_connection(lines, "quick")[:3], [
+                "open", "on_message [now]start", "on_message [now]stop"])
+            self.assert_order(lines, "slow: on_message [now]start, takes 4 s", "quick: on_message [now]stop",
+                              "quick: on_close ends: it was awaited", "slow: on_message start ends")
+            self.assert_takes(lines, "slow: on_message [now]start, takes 4 s", "slow: on_message [now]stop", 4)
+
+        self.check_case(2, check)
+
+    def test_what_a_plain_on_close_starts_ends_after_the_connection_is_gone(self):
+        def check(lines):
+            for name in "AB":
+                self.assertEqual(self.of_connection(lines, name), [
+                    "open", "on_message [now]start", "on_message [now]stop", "on_close 1000",
+                    "print_close, after the connection"])
+                self.assert_takes(lines, f"{name}: on_close 1000", f"{name}: print_close, after the connection", 1)
+            self.assert_order(lines, "B: on_close 1000", self.GONE, "B: print_close, after the connection")
+
+        self.check_case(3, check)
+
+    def test_it_ends_with_what_is_awaited_and_what_is_not(self):
+        for language, words in (("en", ("-- awaited, ", "-- not awaited: ")), ("zh", ("-- 有人等: ", "-- 没人等: "))):
+            last_two = lines_of("on_close", language, SCALE)[-2:]
+            for line, word in zip(last_two, words):
+                self.assertTrue(line.text.startswith(word), line)
+
+
+if __name__ == "__main__":
+    os.environ["STEPWISE_REACTOR"] = sys.argv[2]
+    # They sleep more than they work: all at once, before the cases look at what was printed.
+    with concurrent.futures.ThreadPoolExecutor() as together:
+        runs = [together.submit(lines_of, name, language, SCALE)
+                for name in ("on_close",) for language in LANGUAGES]
+        concurrent.futures.wait(runs)  # what went wrong shows in the case that looks at it: a failed run is not cached
+    python_suite.main()
