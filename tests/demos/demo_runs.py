@@ -34,6 +34,9 @@ CHINESE = (
     (r"(\w+: on_message .*start)，要 4 秒", r"\1, takes 4 s"), (r"(\w+: on_message start) 结束", r"\1 ends"),
     (r"(\w+: on_close 1000) 开始", r"\1 begins"), (r"(\w+: on_close) 结束: 有人等它", r"\1 ends: it was awaited"),
     (r"(\w+: print_close)，连接早就没了", r"\1, after the connection"),
+    # gather
+    (r"问 (192.*)", r"\1 is asked"), (r"(192.*) 答了", r"\1 has answered"), (r"gather 抛出: (.*)", r"gather threw: \1"),
+    (r"结果: home 是 (\w+)，office 是 (\w+)", r"results: home is \1, office is \2"),
 )
 
 

@@ -94,11 +94,57 @@ class OnClose(TalkingCase):
                 self.assertTrue(line.text.startswith(word), line)
 
 
+class Gather(TalkingCase):
+    def test_one_after_the_other_takes_the_sum(self):
+        def check(lines):
+            self.assertEqual(texts_of(lines)[:4], [
+                "192.0.2.1 is asked", "192.0.2.1 has answered", "192.0.2.2 is asked", "192.0.2.2 has answered"])
+            self.assertRegex(lines[4].text, "Xiamen, Fuzhou$")
+            self.assert_takes(lines, "192.0.2.1 is asked", "192.0.2.2 has answered", 2)
+
+        self.check_parts("gather", 1, check)
+
+    def test_a_list_is_asked_at_once_and_keeps_its_order(self):
+        def check(lines):
+            self.assertEqual(texts_of(lines)[:4], [
+                "192.0.2.1 is asked", "192.0.2.2 is asked", "192.0.2.3 is asked", "192.0.2.3 has answered"])
+            self.assertEqual(sorted(texts_of(lines)[4:6]), ["192.0.2.1 has answered", "192.0.2.2 has answered"])
+            self.assertRegex(lines[6].text, "Xiamen, Fuzhou, Quanzhou$")
+            self.assert_takes(lines, "192.0.2.1 is asked", "192.0.2.1 has answered", 1)
+
+        self.check_parts("gather", 2, check)
+
+    def test_a_map_is_asked_at_once_and_keeps_its_names(self):
+        def check(lines):
+            self.assertEqual(texts_of(lines), [
+                "192.0.2.3 is asked", "192.0.2.1 is asked", "192.0.2.3 has answered", "192.0.2.1 has answered",
+                "results: home is Quanzhou, office is Xiamen"])
+
+        self.check_parts("gather", 3, check)
+
+    def test_the_first_error_is_thrown_at_once_and_the_siblings_run_on(self):
+        def check(lines):
+            self.assert_order(lines, "192.0.2.7 has answered", "gather threw: 192.0.2.7: unknown address",
+                              "192.0.2.1 has answered")
+            self.assert_order(lines, "gather threw: 192.0.2.7: unknown address", "192.0.2.2 has answered")
+
+        self.check_parts("gather", 4, check)
+
+    def test_an_upstream_that_says_no_or_nonsense_or_nothing_is_one_clear_line(self):
+        def check(lines):
+            results = [text.partition(": ")[2] for text in texts_of(lines)[-4:]]
+            self.assertEqual(results[:3], [
+                "Xiamen", "192.0.2.7: unknown address", '192.0.2.8: this is no answer: {"ret: 1}'])
+            self.assertRegex(results[3], r"^192\.0\.2\.9: http://127\.0\.0\.1:\d+/\S+: 404 Not Found$")
+
+        self.check_parts("gather", 5, check)
+
+
 if __name__ == "__main__":
     os.environ["STEPWISE_REACTOR"] = sys.argv[2]
     # They sleep more than they work: all at once, before the cases look at what was printed.
     with concurrent.futures.ThreadPoolExecutor() as together:
         runs = [together.submit(lines_of, name, language, SCALE)
-                for name in ("on_close",) for language in LANGUAGES]
+                for name in ("on_close", "gather") for language in LANGUAGES]
         concurrent.futures.wait(runs)  # what went wrong shows in the case that looks at it: a failed run is not cached
     python_suite.main()
