@@ -37,6 +37,19 @@ CHINESE = (
     # gather
     (r"问 (192.*)", r"\1 is asked"), (r"(192.*) 答了", r"\1 has answered"), (r"gather 抛出: (.*)", r"gather threw: \1"),
     (r"结果: home 是 (\w+)，office 是 (\w+)", r"results: home is \1, office is \2"),
+    # sender
+    (r"初始化完成", "initialised"), (r"重新启动", "restarting"), (r"结束了", "ended"),
+    (r"收到第 (\d+) 条", r"takes message \1"), (r"突然消失", "vanishes"),
+    (r"不再接收，但不断开", "receives no more, but stays"),
+    (r"没声音了: 像一个停住的进程", "falls silent, like a process that was stopped"),
+    (r"醒来: 连接没了", "wakes up: its connection is gone"),
+    (r"关闭，(\d+): .*", r"closes with \1: takes the rest and drops it, until the answer comes"),
+    (r"第 (\d+) 次 send 在等: (\S+) MiB 里 (\S+) 到了对方，(\S+) 在自己内核里，(\S+) 在自己队列里",
+     r"send \1 waits: of \2 MiB \3 have arrived, \4 wait in its kernel, \5 in its queue"),
+    (r"第 (\d+) 次 send 等了 (\S+) s，继续: 又有地方了", r"send \1 went on after \2 s: there was room again"),
+    (r"第 (\d+) 次 send 过了 (\S+) s 抛出: (.*)", r"send \1 threw after \2 s: \3"),
+    (r"-- 时钟: 发送方的走了 (\d+) 下，最长隔 (\S+) s；接收方的 (\d+) 下，(\S+) s",
+     r"-- clocks: the sender's ticked \1 times, \2 s apart at most; the receiver's \3 times, \4 s"),
 )
 
 

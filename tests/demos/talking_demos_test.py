@@ -12,10 +12,11 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import python_suite  # noqa: E402
-from demo_runs import LANGUAGES, DemoCase, lines_of, texts_of  # noqa: E402
+from demo_runs import LANGUAGES, DemoCase, lines_of, start, texts_of  # noqa: E402
 
 SCALE = 0.2  # half a program second lies between what must not change places: 100 ms for a busy machine to be late
 STAMP = re.compile(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\]")
+KEEPALIVE_SECONDS = 2  # interval and timeout, which are not scaled
 
 
 class TalkingCase(DemoCase):
@@ -140,11 +141,128 @@ class Gather(TalkingCase):
         self.check_parts("gather", 5, check)
 
 
+class Sender(TalkingCase):
+    WAITS = re.compile(r"send (\d+) waits: of (\S+) MiB (\S+) have arrived, "
+                       r"(\S+) wait in its kernel, (\S+) in its queue")
+    WENT_ON = re.compile(r"send (\d+) went on after (\S+) s: there was room again")
+    THREW = re.compile(r"send (\d+) threw after (\S+) s: (.*)")
+    CLOCKS = re.compile(r"-- clocks: the sender's ticked (\d+) times, (\S+) s apart at most; "
+                        r"the receiver's (\d+) times, (\S+) s")
+
+    def check_case(self, letter, check):
+        self.check_parts("sender", letter, check)
+
+    def found(self, pattern, lines):
+        return [match for match in map(pattern.fullmatch, texts_of(lines)) if match]
+
+    def assert_ends(self, lines, how):
+        """The sender's last lines, after what the receiver did."""
+        of_sender = [line.text for line in lines if line.thread == "sender" and not line.text.startswith("--")]
+        self.assertEqual(of_sender[0], "initialised")
+        self.assertEqual(of_sender[-2:], ["restarting", "ended"])
+        self.assertRegex(self.THREW.fullmatch(of_sender[-3])[3], how)
+
+    def assert_waits(self, lines):
+        """Somewhere between sender and receiver lies every byte that was not taken."""
+        waiting = self.found(self.WAITS, lines)
+        self.assertTrue(waiting, texts_of(lines))
+        for match in waiting:
+            number, *mebibytes = map(float, match.groups())
+            self.assertEqual(mebibytes[0], number)
+            self.assertAlmostEqual(sum(mebibytes[1:]), number, delta=0.21)
+            self.assertGreater(mebibytes[1] + mebibytes[2], 0)
+
+    def clocks(self, lines):
+        sender_ticks, sender_gap, receiver_ticks, receiver_gap = self.found(self.CLOCKS, lines)[0].groups()
+        return int(sender_ticks), float(sender_gap), int(receiver_ticks), float(receiver_gap)
+
+    def test_a_receiver_that_blocks_its_thread_stops_its_own_clock_and_not_the_sender_s(self):
+        def check(lines):
+            self.assert_waits(lines)
+            self.assert_ends(lines, "closed: 1000")
+            sender_ticks, _, receiver_ticks, receiver_gap = self.clocks(lines)
+            self.assertLessEqual(receiver_ticks, 10)
+            self.assertGreaterEqual(receiver_gap, 0.9)
+            self.assertGreaterEqual(sender_ticks, 20)
+
+        self.check_case("a", check)
+
+    def test_a_receiver_that_awaits_makes_the_sender_wait_all_the_same(self):
+        def check(lines):
+            self.assert_waits(lines)
+            self.assert_ends(lines, "closed: 1000")
+            sender_ticks, _, receiver_ticks, _ = self.clocks(lines)
+            self.assertGreaterEqual(receiver_ticks, 20)
+            self.assertGreaterEqual(sender_ticks, 20)
+
+        self.check_case("b", check)
+
+    def test_a_sender_that_waited_goes_on_when_there_is_room_again(self):
+        def check(lines):
+            waited = [match[1] for match in self.found(self.WAITS, lines)]
+            went_on = [match[1] for match in self.found(self.WENT_ON, lines)]
+            threw = [match[1] for match in self.found(self.THREW, lines)]
+            self.assertTrue(went_on)
+            self.assertTrue(set(waited) <= set(went_on + threw), (waited, went_on, threw))
+
+        self.check_case("a", check)
+        self.check_case("b", check)
+
+    def test_a_receiver_that_stays_and_takes_nothing_blocks_the_sender_until_it_closes(self):
+        def check(lines):
+            self.assert_waits(lines)
+            self.assert_ends(lines, "closed: 1000")
+            closes = "closes with 1000: takes the rest and drops it, until the answer comes"
+            self.assert_order(lines, "receives no more, but stays", closes, "restarting")
+            self.assert_takes(lines, "receives no more, but stays", "restarting", 4)
+
+        self.check_case("c", check)
+
+    def test_a_normal_close_is_thrown_with_its_code_and_reason(self):
+        def check(lines):
+            self.assert_ends(lines, "closed: 4001 .*: enough$")
+            self.assert_order(lines, "takes message 100", "restarting")
+
+        self.check_case("d", check)
+
+    def test_a_receiver_that_vanishes_wakes_the_sender_with_1006(self):
+        def check(lines):
+            self.assert_waits(lines)
+            self.assert_ends(lines, "closed: 1006 abnormal closure$")
+            self.assert_order(lines, "vanishes", "restarting")
+
+        self.check_case("e", check)
+
+    def test_a_silent_receiver_is_given_up_by_keepalive_although_the_sender_waits(self):
+        def check(lines):
+            self.assert_waits(lines)
+            self.assert_ends(lines, "closed: 1006 .*keepalive")
+            self.assert_order(lines, "falls silent, like a process that was stopped", "restarting",
+                              "wakes up: its connection is gone")
+            at = {line.text: line.seconds * SCALE for line in lines}
+            seconds = at["restarting"] - at["falls silent, like a process that was stopped"]
+            self.assertLess(seconds, KEEPALIVE_SECONDS + 4)  # it looks once a second, and the machine may be busy
+            self.assertGreater(seconds, KEEPALIVE_SECONDS - 1.1)
+            sender_ticks, _, receiver_ticks, receiver_gap = self.clocks(lines)
+            self.assertLessEqual(receiver_ticks, 5)
+            self.assertGreaterEqual(receiver_gap * SCALE, seconds / 2)
+            self.assertGreaterEqual(sender_ticks, 20)
+
+        self.check_case("f", check)
+
+    def test_one_case_can_be_run_alone(self):
+        done = start("sender", "--lang", "en", "--scale", "0.1", "--case", "d")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("-- d: ", done.stdout)
+        for letter in "abcef":
+            self.assertNotIn(f"-- {letter}: ", done.stdout)
+
+
 if __name__ == "__main__":
     os.environ["STEPWISE_REACTOR"] = sys.argv[2]
     # They sleep more than they work: all at once, before the cases look at what was printed.
     with concurrent.futures.ThreadPoolExecutor() as together:
         runs = [together.submit(lines_of, name, language, SCALE)
-                for name in ("on_close", "gather") for language in LANGUAGES]
+                for name in ("on_close", "gather", "sender") for language in LANGUAGES]
         concurrent.futures.wait(runs)  # what went wrong shows in the case that looks at it: a failed run is not cached
     python_suite.main()
