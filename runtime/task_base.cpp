@@ -9,6 +9,7 @@ namespace stepwise {
 void TaskBase::start(CallFrame& root) noexcept {
     leaf_ = &root;
     id_ = ++scheduler_->tasks_made_;
+    if (const TaskBase* maker = scheduler_->current_task_) context_ = maker->context_;
     next_task_ = scheduler_->tasks_;
     if (next_task_ != nullptr) next_task_->previous_task_ = this;
     scheduler_->tasks_ = this;

@@ -44,6 +44,10 @@ struct CallFrame {
 
 class CancelShield;
 
+namespace detail {
+class Context;
+}
+
 class TaskBase : public ReadyNode {
 public:
     // Frames that a step resumes, and awaits that finish at once, before the task lets others run (law 8). The await of
@@ -82,6 +86,9 @@ public:
     void root_returned() noexcept { root_done_ = true; }
 
     void wakeup() noexcept;
+
+    // The values of its ContextVars; inherited from the task that made this one.
+    std::shared_ptr<detail::Context>& context() noexcept { return context_; }
 
     Scheduler& task_scheduler() const noexcept { return *scheduler_; }
     bool suspended() const noexcept { return waiting_for_ != nullptr; }
@@ -122,6 +129,7 @@ private:
     TaskBase* previous_task_ = nullptr;
     std::unique_ptr<std::string> name_;
     std::unique_ptr<std::string> cancel_reason_;
+    std::shared_ptr<detail::Context> context_;
     CancelShield* shield_ = nullptr;  // the innermost
     std::uint64_t id_ = 0;
     int cancelling_ = 0;

@@ -1,0 +1,48 @@
+#include <stepwise/runtime/context.hpp>
+
+#include <algorithm>
+
+namespace stepwise::detail {
+
+namespace {
+
+TaskBase* current_task() noexcept {
+    EventLoop* loop = EventLoop::running();
+    return loop == nullptr ? nullptr : loop->current_task();
+}
+
+}  // namespace
+
+const void* Context::find(const void* variable) const noexcept {
+    auto found =
+        std::find_if(values_.begin(), values_.end(), [=](const auto& value) { return value.first == variable; });
+    return found == values_.end() ? nullptr : found->second.get();
+}
+
+void Context::set(std::shared_ptr<Context>& context, const void* variable, std::shared_ptr<const void> value) {
+    if (context == nullptr) {
+        context = std::make_shared<Context>();
+    } else if (context.use_count() > 1) {
+        context = std::make_shared<Context>(*context);
+    }
+    auto& values = context->values_;
+    auto found = std::find_if(values.begin(), values.end(), [=](const auto& old) { return old.first == variable; });
+    if (found == values.end()) {
+        values.emplace_back(variable, std::move(value));
+    } else {
+        found->second = std::move(value);
+    }
+}
+
+std::shared_ptr<Context>& context_of_current_task() {
+    TaskBase* task = current_task();
+    if (task == nullptr) throw std::logic_error("ContextVar::set: no task runs on this thread");
+    return task->context();
+}
+
+const void* find_in_current_context(const void* variable) noexcept {
+    TaskBase* task = current_task();
+    return task == nullptr || task->context() == nullptr ? nullptr : task->context()->find(variable);
+}
+
+}  // namespace stepwise::detail
