@@ -8,9 +8,8 @@
 //     }
 //     while (auto tick = co_await numbers.next()) use(*tick);   // nothing: it has ended
 //
-// Lazy; it runs inside the task that awaits next(), as a Coro does, and stands still in between. Ended before its end
-// it stands at a co_yield: what lives in its frame ends there, but nothing there can await any more. One task at a
-// time; it may not move while a next() is under way.
+// Lazy; runs inside the task that awaits next(), as a Coro does, and stands still in between. Let go of before its end,
+// what lives in its frame ends, but can't await any more. One task at a time; not moved while a next() is under way.
 #pragma once
 
 #include <stepwise/runtime/coro.hpp>
