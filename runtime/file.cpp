@@ -1,0 +1,117 @@
+#include <stepwise/runtime/file.hpp>
+
+#include <stepwise/runtime/io.hpp>
+#include <stepwise/runtime/to_thread.hpp>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <vector>
+
+namespace stepwise {
+
+namespace {
+
+constexpr std::size_t read_bytes = 64 * 1024;
+
+// Only ever called with the number of a failed system call.
+[[noreturn]] void fail(int error, const char* call, const std::string& path) {
+    throw_system_error(error, fmt::format("{}({})", call, path));
+}
+
+UniqueFd open_now(const std::string& path, int flags, mode_t mode) {
+    for (;;) {
+        UniqueFd fd(::open(path.c_str(), flags | O_CLOEXEC, mode));
+        if (fd) return fd;
+        if (errno != EINTR) fail(errno, "open", path);
+    }
+}
+
+std::uint64_t size_now(int fd, const std::string& path) {
+    struct stat status {};
+    if (::fstat(fd, &status) != 0) fail(errno, "fstat", path);
+    return static_cast<std::uint64_t>(status.st_size);
+}
+
+void sync_now(int fd, const std::string& path) {
+    if (::fdatasync(fd) != 0) fail(errno, "fdatasync", path);
+}
+
+}  // namespace
+
+Coro<File> File::open(std::string path, int flags, mode_t mode) {
+    Future<UniqueFd> opening = to_thread(open_now, path, flags, mode);
+    UniqueFd fd = co_await std::move(opening);
+    co_return File(std::move(fd), std::move(path));
+}
+
+Coro<std::size_t> File::read_some(std::span<char> buffer) {
+    try {
+        co_return co_await io::read(fd_.get(), buffer);
+    } catch (const std::system_error& error) {
+        fail(error.code().value(), "read", path_);
+    }
+}
+
+Coro<std::size_t> File::read_at(std::uint64_t offset, std::span<char> buffer) {
+    try {
+        co_return co_await io::read(fd_.get(), buffer, static_cast<std::int64_t>(offset));
+    } catch (const std::system_error& error) {
+        fail(error.code().value(), "pread", path_);
+    }
+}
+
+Coro<std::string> File::read_rest(std::size_t bytes_max) {
+    std::string text;
+    std::vector<char> buffer(read_bytes);
+    while (std::size_t count = co_await read_some(buffer)) {
+        if (text.size() + count > bytes_max) {
+            throw LimitError(fmt::format("{} has more than {} bytes (bytes_max)", path_, bytes_max));
+        }
+        text.append(buffer.data(), count);
+    }
+    co_return text;
+}
+
+Coro<void> File::write_all(std::string_view bytes) {
+    try {
+        while (!bytes.empty()) {
+            std::size_t written = co_await io::write(fd_.get(), bytes);
+            bytes.remove_prefix(written);
+        }
+    } catch (const std::system_error& error) {
+        fail(error.code().value(), "write", path_);
+    }
+}
+
+Coro<void> File::sync() {
+    // The thread may outlive this frame, and the File: it has a descriptor of its own.
+    UniqueFd own(::fcntl(fd_.get(), F_DUPFD_CLOEXEC, 0));
+    if (!own) fail(errno, "fcntl", path_);
+    struct Syncing {
+        UniqueFd fd;
+        std::string path;
+        void operator()() const { sync_now(fd.get(), path); }
+    };
+    Syncing syncing{std::move(own), path_};
+    Future<void> done = to_thread(std::move(syncing));
+    co_await done;
+}
+
+Coro<std::uint64_t> File::size() const {
+    co_return size_now(fd_.get(), path_);
+}
+
+Coro<std::string> read_file(std::string path, std::size_t bytes_max) {
+    File file = co_await File::open(std::move(path));
+    co_return co_await file.read_rest(bytes_max);
+}
+
+Coro<void> write_file(std::string path, std::string bytes) {
+    File file = co_await File::open(std::move(path), O_WRONLY | O_CREAT | O_TRUNC);
+    co_await file.write_all(bytes);
+}
+
+}  // namespace stepwise

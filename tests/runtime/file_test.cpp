@@ -1,0 +1,139 @@
+// Real files, in a folder of their own that ends with the test.
+#include <stepwise/runtime/event_loop.hpp>
+#include <stepwise/runtime/file.hpp>
+#include <stepwise/runtime/file_watch.hpp>
+#include <stepwise/runtime/sleep.hpp>
+
+#include <doctest/doctest.h>
+
+#include <stdlib.h>
+#include <filesystem>
+#include <system_error>
+
+namespace {
+
+using namespace stepwise;
+
+struct Folder {
+    Folder() {
+        char name[] = "/tmp/stepwise-file-test-XXXXXX";
+        REQUIRE(::mkdtemp(name) != nullptr);
+        path = name;
+    }
+    ~Folder() { std::filesystem::remove_all(path); }
+    std::string operator/(std::string_view name) const { return path + "/" + std::string(name); }
+    std::string path;
+};
+
+std::string failure_of(Coro<std::string> reading) {
+    try {
+        return run(std::move(reading));
+    } catch (const std::exception& error) {
+        return error.what();
+    }
+}
+
+}  // namespace
+
+TEST_CASE("what was written to a file is read from it") {
+    Folder folder;
+    std::string path = folder / "text";
+    run(write_file(path, "first\n"));
+    CHECK(run(read_file(path)) == "first\n");
+    run(write_file(path, "2"));
+    CHECK(run(read_file(path)) == "2");
+    std::string large(5 * 1024 * 1024, 'x');
+    run(write_file(path, large));
+    CHECK(run(read_file(path)) == large);
+    run(write_file(path, {}));
+    CHECK(run(read_file(path)).empty());
+}
+
+TEST_CASE("a file is read at its position or anywhere, appended to, synced, and has a size") {
+    Folder folder;
+    struct Bodies {
+        static Coro<> body(std::string path) {
+            {
+                File file = co_await File::open(path, O_WRONLY | O_CREAT | O_APPEND);
+                co_await file.write_all("0123456789");
+                co_await file.write_all("abcdef");
+                co_await file.sync();
+                std::uint64_t size = co_await file.size();
+                CHECK(size == 16);
+            }
+            File file = co_await File::open(path);
+            std::string buffer(4, '\0');
+            std::size_t count = co_await file.read_some(buffer);
+            CHECK(buffer.substr(0, count) == "0123");
+            count = co_await file.read_at(10, buffer);
+            CHECK(buffer.substr(0, count) == "abcd");
+            count = co_await file.read_at(15, buffer);
+            CHECK(buffer.substr(0, count) == "f");
+            count = co_await file.read_at(16, buffer);
+            CHECK(count == 0);
+            std::string rest = co_await file.read_rest(100);
+            CHECK(rest == "456789abcdef");
+        }
+    };
+    run(Bodies::body(folder / "log"));
+}
+
+TEST_CASE("errors name the call, the path and the limit") {
+    Folder folder;
+    CHECK(failure_of(read_file(folder / "missing")) == "open(" + folder / "missing" + "): No such file or directory");
+    CHECK(failure_of(read_file(folder.path)) == "read(" + folder.path + "): Is a directory");
+    run(write_file(folder / "large", std::string(11, 'x')));
+    CHECK(failure_of(read_file(folder / "large", 10)) == folder / "large" + " has more than 10 bytes (bytes_max)");
+}
+
+TEST_CASE("many files are read side by side, and a cancelled read leaves nothing behind") {
+    Folder folder;
+    run(write_file(folder / "text", std::string(300'000, 'y')));
+    struct Bodies {
+        static Coro<> body(std::string path) {
+            std::vector<Task<std::string>> tasks;
+            for (int count = 0; count < 20; ++count) tasks.push_back(EventLoop::current().create_task(read_file(path)));
+            co_await sleep(Duration::zero());
+            for (std::size_t index = 0; index < tasks.size(); index += 2) tasks[index].cancel();
+            for (std::size_t index = 1; index < tasks.size(); index += 2) {
+                const std::string& text = co_await tasks[index];
+                CHECK(text.size() == 300'000);
+            }
+        }
+    };
+    run(Bodies::body(folder / "text"));
+}
+
+TEST_CASE("a watch tells what happens to a file and in a folder") {
+    Folder folder;
+    run(write_file(folder / "config", "1"));
+    struct Bodies {
+        static Coro<> body(const Folder& folder) {
+            FileWatch watch;
+            watch.add(folder / "config", IN_CLOSE_WRITE);
+            watch.add(folder.path, IN_CREATE | IN_DELETE);
+            Task<FileChange> waiting = EventLoop::current().create_task(watch.next());
+            co_await sleep(Duration::zero());
+            waiting.cancel();
+            co_await write_file(folder / "config", "2");
+            co_await write_file(folder / "new", "");
+            FileChange first = co_await watch.next();
+            CHECK(first.path == folder / "config");
+            CHECK(first.name.empty());
+            CHECK((first.mask & IN_CLOSE_WRITE) != 0);
+            FileChange second = co_await watch.next();
+            CHECK(second.path == folder.path);
+            CHECK(second.name == "new");
+            CHECK((second.mask & IN_CREATE) != 0);
+            CHECK(watch.remove(folder / "config"));
+            CHECK_FALSE(watch.remove(folder / "config"));
+            co_await write_file(folder / "config", "3");
+            std::filesystem::remove(folder / "new");
+            FileChange third = co_await watch.next();
+            CHECK((third.mask & IN_DELETE) != 0);
+        }
+    };
+    run(Bodies::body(folder));
+    FileWatch watch;
+    CHECK_THROWS_AS(watch.add(folder / "missing", IN_MODIFY), std::system_error);
+}
