@@ -59,7 +59,7 @@ public:
 
 // Owns all it has. With an error the rest is empty: what did not come whole cannot be taken for a response.
 struct FetchResponse {
-    int status = 0;           // 100 … 999, and 0 with an error
+    int status = 0;           // 200 … 999, and 0 with an error
     std::string reason;       // as the server wrote it, for people
     ReceivedHeaders headers;  // without trailers
     std::string body;
