@@ -164,6 +164,8 @@ class WhatIsShown(CourseCase):
     def test_a_region_that_no_chapter_shows_is_found(self):
         self.replace("demos/01_sync.cpp", "// A banner.", "//[ banner\n// A banner.\n//]")
         self.assert_found("demos/01_sync.cpp", 1, "no chapter shows the region 'banner'")
+        self.write("runtime/task.hpp", "//[ step\n//]\n")
+        self.assert_found("runtime/task.hpp", 1, "no chapter shows the region 'step'")
 
     def test_a_fence_without_a_marker_is_found_unless_it_is_a_command(self):
         self.replace("tutorial/en/glossary.md", "```sh", "```cpp")

@@ -20,6 +20,7 @@ from pages import read_pages
 from problem import Problem, short_diff
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+SOURCE_FOLDERS = ("runtime", "net", "ws", "demos", "tutorial")
 TEXT_IN_A_FIGURE = re.compile(r"<text[^>]*>(.*)</text>")
 
 
@@ -107,7 +108,7 @@ class Book:
 
     def _unused_regions(self, pages):
         used = {tuple(block.spec.split(" ", 1)) for page in pages for block in page.blocks if block.kind == "listing"}
-        for source in sorted([*(self.root / "demos").rglob("*.[ch]pp"), *(self.root / "tutorial").rglob("*.[ch]pp")]):
+        for source in sorted(path for folder in SOURCE_FOLDERS for path in (self.root / folder).rglob("*.[ch]pp")):
             name = source.relative_to(self.root).as_posix()
             try:
                 regions = listings.regions_of(source.read_text(encoding="utf-8"))
