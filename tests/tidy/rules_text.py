@@ -24,6 +24,10 @@ TRIVIAL_TYPES = re.compile(
     r"(\b(nanoseconds|microseconds|milliseconds|seconds|minutes|hours|time_point|string_view|size_t|u?int\d+_t))\s*$")
 
 
+FED_BY_HAND = re.compile(r"\.receive_data\(|\bevents_of_pieces\(")
+CUT_BY_HAND = re.compile(r"\b(cut|cuts|pieces|random_pieces|ways_to_cut)\b")
+
+
 def all_texts(tree):
     return (path for path in tree.paths if "/vendor/" not in path and not path.endswith("package-lock.json"))
 
@@ -189,6 +193,19 @@ def no_coroutine_lambda_captures(tree):
                                                      "lambda: pass them as parameters, which the frame keeps")
 
 
+def protocol_tests_cut_their_bytes(tree):
+    for path in tree.cpp():
+        if not path.startswith(("tests/net/http/", "tests/ws/protocol/")) or not path.endswith("_test.cpp"):
+            continue
+        code = CppText(tree.text(path))
+        for function in code.functions():
+            lines = tree.text(path).split("\n")[function.first_line - 1:function.last_line]
+            fed = [index for index, line in enumerate(lines) if FED_BY_HAND.search(line)]
+            if fed and not any(CUT_BY_HAND.search(line) for line in lines):
+                yield path, function.first_line + fed[0], ("these bytes come in one way only: use events_of or another "
+                                                           "helper of support.hpp, or feed them for each cut")
+
+
 RULES = (
     lines_are_at_most_120_columns,
     files_are_at_most_400_lines,
@@ -201,4 +218,5 @@ RULES = (
     no_temporary_stands_beside_co_await,
     no_loop_is_only_a_co_await,
     no_coroutine_lambda_captures,
+    protocol_tests_cut_their_bytes,
 )

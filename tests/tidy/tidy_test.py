@@ -142,6 +142,12 @@ PLANTS = {
         ("this", "ws/frame.cpp", "auto f() {\n    auto g = [this](int x) mutable -> T {\n"
          "        if (x) co_await h(x);\n    };\n}\n", 2, "captures [this]"),
     ],
+    "protocol_tests_cut_their_bytes": [
+        ("a parser", "tests/net/http/new_test.cpp",
+         'TEST_CASE("x") {\n    int y;\n    parser.receive_data("GET");\n}\n', 3, "one way only"),
+        ("pieces", "tests/ws/protocol/new_test.cpp",
+         'TEST_CASE("x") {\n    CHECK(events_of_pieces({"a"}) == "b");\n}\n', 2, "one way only"),
+    ],
     "every_exception_has_a_reason_and_a_use": [
         ("not needed", "tests/tidy/allowed.txt", "files_are_at_most_400_lines ws/frame.cpp it was long\n", 1, "remove"),
     ],

@@ -1,7 +1,5 @@
 // Where a body ends, and what is refused because two readers could differ about it: RFC 9112 §6, RFC 9110 §8.6,
 // §10.1.1.
-#include <memory>
-
 #include <stepwise/tests/net/http/support.hpp>
 
 using namespace stepwise::http;
@@ -90,44 +88,20 @@ TEST_CASE("a client that expects 100 Continue is seen, if it has a body and spea
 
 TEST_CASE("the end of the connection is clean between messages and a mistake within one") {
     const std::string request = post("Content-Length: 5\r\n", "hello");
-    for (std::size_t cut = 0; cut <= request.size(); ++cut) {
-        CAPTURE(cut);
-        RequestParser parser;
-        parser.receive_data(std::string_view(request).substr(0, cut));
-        while (!std::holds_alternative<NeedMore>(parser.next_event())) continue;
-        const auto error = parser.receive_eof();
-        CHECK(error.has_value() == (cut != 0 && cut != request.size()));
-        if (!error) continue;
-        CHECK(error->code == 400);
-        CHECK(error->section == "RFC 9112 §8");
-        CHECK(describe(parser.next_event()).find("RFC 9112 §8") != std::string::npos);
+    for (std::size_t size = 0; size <= request.size(); ++size) {
+        CAPTURE(size);
+        const std::string events = events_to_the_end_of(std::string_view(request).substr(0, size));
+        const bool is_mistake = events.find("error(400 RFC 9112 §8: ") != std::string::npos;
+        CHECK(is_mistake == (size != 0 && size != request.size()));
     }
 }
 
 TEST_CASE("an empty line and then the end of the connection is a clean end") {
-    RequestParser parser;
-    parser.receive_data("\r\n");
-    CHECK(describe(parser.next_event()) == "need more");
-    CHECK(parser.receive_eof() == std::nullopt);
+    CHECK(events_to_the_end_of("\r\n").empty());
 }
 
 TEST_CASE("the end of the connection after an error is that error") {
-    RequestParser parser;
-    parser.receive_data("\n");
-    const std::string error = describe(parser.next_event());
-    const auto at_end = parser.receive_eof();
-    REQUIRE(at_end.has_value());
-    CHECK(describe(*at_end) == error);
-}
-
-TEST_CASE("after an error the bytes may go, and none that follow are looked at") {
-    RequestParser parser;
-    auto bytes = std::make_unique<std::string>("GET / HTTP/1.1\nHost: a\r\n\r\n");
-    parser.receive_data(*bytes);
-    const std::string error = describe(parser.next_event());
-    CHECK(parser.unconsumed().empty());
-    bytes.reset();
-    parser.receive_data("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    CHECK(parser.unconsumed().empty());
-    CHECK(describe(parser.next_event()) == error);
+    const std::string error = "error(400 RFC 9112 §2.2: a bare LF in the request line; only CRLF ends a line)";
+    CHECK(events_of("GET\n") == error);
+    CHECK(events_to_the_end_of("GET\n") == error);
 }

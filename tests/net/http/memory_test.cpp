@@ -1,4 +1,4 @@
-// What the protocol copies and allocates, counted with the operator new in support.cpp.
+// What the protocol copies, keeps and allocates, counted with the operator new in support.cpp.
 #include <stepwise/tests/net/http/support.hpp>
 
 #include <stepwise/net/http/message.hpp>
@@ -126,6 +126,36 @@ TEST_CASE("a head that comes byte by byte is kept with amortised copies") {
         parser.next_event();
     }
     CHECK(allocated_bytes() - before < 4 * bytes.size());
+}
+
+TEST_CASE("requests that wait while another is answered survive their receive buffer") {
+    RequestParser parser;
+    std::string buffer = "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\nGET /3 HTTP/1.1\r\nHo";
+    parser.receive_data(buffer);
+    CHECK(describe(parser.next_event()) == "head(GET /1 1.1 keep-alive; Host: a)");
+    CHECK(describe(parser.next_event()) == "end");
+    parser.keep_unconsumed();
+    buffer.assign(buffer.size(), '\x01');
+    CHECK(parser.unconsumed().substr(0, 6) == "GET /2");
+    CHECK(describe(parser.next_event()) == "head(GET /2 1.1 keep-alive; Host: a)");
+    parser.keep_unconsumed();
+    CHECK(describe(parser.next_event()) == "end");
+    // More bytes may come before the parser was asked for more.
+    parser.receive_data("st: b\r\n\r\nGET /4");
+    CHECK(describe(parser.next_event()) == "head(GET /3 1.1 keep-alive; Host: b)");
+    CHECK(describe(parser.next_event()) == "end");
+    CHECK(describe(parser.next_event()) == "need more");
+    parser.receive_data(" HTTP/1.1\r\nHost: c\r\n\r\n");
+    CHECK(describe(parser.next_event()) == "head(GET /4 1.1 keep-alive; Host: c)");
+}
+
+TEST_CASE("a parser that was moved goes on where it was") {
+    RequestParser first;
+    first.receive_data("GET / HT");
+    CHECK(describe(first.next_event()) == "need more");
+    RequestParser second(std::move(first));
+    second.receive_data("TP/1.1\r\nHost: a\r\n\r\n");
+    CHECK(describe(second.next_event()) == "head(GET / 1.1 keep-alive; Host: a)");
 }
 
 TEST_CASE("a request that is borrowed, owned and answered again and again allocates nothing") {

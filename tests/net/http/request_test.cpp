@@ -33,22 +33,21 @@ void check_everything(const Request& request) {
 // Fills `request` from bytes that are destroyed when this returns; `before_the_end` runs while they are good.
 template <class Action>
 void fill(Request& request, Action before_the_end) {
-    std::string bytes = head_bytes;
     std::string body = "the body";
     std::string ip = "192.0.2.1";
     std::string names = "room raw";
-    {
-        RequestParser parser;
-        parser.receive_data(bytes);
-        const Event event = parser.next_event();
-        request.assign(*std::get<StartOfMessage>(event).head);
-    }
-    request.set_body(body);
-    request.set_remote_ip(ip);
-    request.add_path_parameter(std::string_view(names).substr(0, 4), request.path().substr(7));
-    request.add_path_parameter(std::string_view(names).substr(5), request.raw_path().substr(7));
-    before_the_end();
-    for (std::string* text : {&bytes, &body, &ip, &names}) text->assign(text->size(), '\x01');
+    with_head(head_bytes, [&](const RequestHead& head) {
+        ShortLived block(head.block());
+        RequestHead moved = head;
+        moved.set_block(block.view().data());
+        request.assign(moved);
+        request.set_body(body);
+        request.set_remote_ip(ip);
+        request.add_path_parameter(std::string_view(names).substr(0, 4), request.path().substr(7));
+        request.add_path_parameter(std::string_view(names).substr(5), request.raw_path().substr(7));
+        before_the_end();
+    });
+    for (std::string* text : {&body, &ip, &names}) text->assign(text->size(), '\x01');
 }
 
 }  // namespace

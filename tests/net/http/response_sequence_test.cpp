@@ -2,7 +2,6 @@
 // RFC 9110 §15.2, §7.8, RFC 9112 §9.2, §9.3.
 #include <stepwise/tests/net/http/response_support.hpp>
 
-#include <memory>
 #include <random>
 
 using namespace stepwise::http;
@@ -12,10 +11,6 @@ namespace {
 
 const std::string empty_ok = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 const std::string empty_ok_events = "head(200 OK 1.1 keep-alive length 0; Content-Length: 0) end";
-
-void drain(ResponseParser& parser) {
-    while (!std::holds_alternative<NeedMore>(parser.next_event())) continue;
-}
 
 }  // namespace
 
@@ -94,55 +89,6 @@ TEST_CASE("2xx to CONNECT begins a tunnel, anything else is a response like othe
           "head(200 OK 1.1 close length 0 switches; Content-Length: 0) end");
 }
 
-TEST_CASE("an idle parser has at most 128 bytes, and memory can be given back between messages") {
-    CHECK(sizeof(ResponseParser) <= 128);
-    const std::size_t before = allocation_count();
-    ResponseParser parser;
-    CHECK(std::holds_alternative<NeedMore>(parser.next_event()));
-    CHECK(allocation_count() == before);
-    parser.expect_response("GET");
-    parser.receive_data("HTTP/1.1 2");
-    drain(parser);
-    parser.release_memory();  // does nothing here
-    parser.receive_data("00\r\nContent-Length: 0\r\n\r\n");
-    drain(parser);
-    CHECK(parser.is_between_messages());
-    CHECK(parser.expected_responses() == 0);
-    parser.release_memory();
-    const std::size_t released = allocation_count();
-    parser.expect_response("GET");
-    parser.receive_data(empty_ok);
-    drain(parser);
-    CHECK(allocation_count() > released);  // it had given everything back
-}
-
-TEST_CASE("after the first responses, whole ones are parsed without an allocation") {
-    ResponseParser parser;
-    const std::string chunked = "HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nT: v\r\n\r\n";
-    const auto parse = [&] {
-        for (const std::string& bytes : {std::cref(empty_ok), std::cref(chunked)}) {
-            parser.expect_response("GET");
-            parser.receive_data(bytes);
-            drain(parser);
-        }
-    };
-    parse();
-    const std::size_t before = allocation_count();
-    for (int index = 0; index < 100; ++index) parse();
-    CHECK(allocation_count() == before);
-}
-
-TEST_CASE("a parser that was moved goes on where it was") {
-    ResponseParser first;
-    first.expect_response("HEAD");
-    first.receive_data("HTTP/1.1 200 ");
-    CHECK(describe(first.next_event()) == "need more");
-    ResponseParser second(std::move(first));
-    second.receive_data("OK\r\nContent-Length: 7\r\n\r\n");
-    CHECK(describe(second.next_event()) == "head(200 OK 1.1 keep-alive length 7; Content-Length: 7)");
-    CHECK(describe(second.next_event()) == "end");
-}
-
 TEST_CASE("damaged responses are understood or refused the same, however they are cut") {
     const std::string seeds[] = {
         "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nServer: a\r\n\r\nhello",
@@ -181,17 +127,4 @@ TEST_CASE("damaged responses are understood or refused the same, however they ar
     }
     CHECK(refused > 500);
     CHECK(refused < 2900);
-}
-
-TEST_CASE("after an error the bytes may go, and none that follow are looked at") {
-    ResponseParser parser;
-    parser.expect_response("GET");
-    auto bytes = std::make_unique<std::string>("HTTP/1.1 200 OK\nX: y\r\n\r\n");
-    parser.receive_data(*bytes);
-    const std::string error = describe(parser.next_event());
-    CHECK(parser.unconsumed().empty());
-    bytes.reset();
-    parser.receive_data("HTTP/1.1 200 OK\r\n\r\n");
-    CHECK(parser.unconsumed().empty());
-    CHECK(describe(parser.next_event()) == error);
 }

@@ -1,4 +1,3 @@
-#include <stepwise/tests/net/http/cuts.hpp>
 #include <stepwise/tests/net/http/support.hpp>
 
 #include <fmt/format.h>
@@ -76,30 +75,57 @@ std::string describe(const Event& event) {
     return "need more";
 }
 
-std::string events_of_pieces(const std::vector<std::string_view>& pieces, const ParserLimits& limits) {
+namespace {
+
+// False after an error.
+bool add_events(RequestParser& parser, Transcript& transcript) {
+    for (Event event = parser.next_event(); !std::holds_alternative<NeedMore>(event); event = parser.next_event()) {
+        if (const auto* data = std::get_if<BodyData>(&event)) {
+            transcript.add_body(data->bytes);
+            continue;
+        }
+        transcript.add(describe(event));
+        if (std::holds_alternative<net::ProtocolError>(event)) return false;
+    }
+    return true;
+}
+
+// The bytes that an error came with are gone.
+void check_that_error_stays(RequestParser& parser) {
+    const std::string error = describe(parser.next_event());
+    CHECK(parser.unconsumed().empty());
+    parser.receive_data("GET / HTTP/1.1\r\nHost: later\r\n\r\n");
+    CHECK(describe(parser.next_event()) == error);
+    CHECK(describe(*parser.receive_eof()) == error);
+}
+
+std::string events_of_pieces(const Pieces& pieces, const ParserLimits& limits, bool and_ends) {
     RequestParser parser(limits);
     Transcript transcript;
-    for (const std::string_view piece : pieces) {
-        const ShortLived bytes(piece);
+    bool is_open = true;
+    for (std::size_t index = 0; index < pieces.size() && is_open; ++index) {
+        const ShortLived bytes(pieces[index]);
         parser.receive_data(bytes.view());
-        Event event = parser.next_event();
-        for (; !std::holds_alternative<NeedMore>(event); event = parser.next_event()) {
-            if (const auto* data = std::get_if<BodyData>(&event)) {
-                transcript.add_body(data->bytes);
-                continue;
-            }
-            transcript.add(describe(event));
-            if (!std::holds_alternative<net::ProtocolError>(event)) continue;
-            parser.receive_data("GET / HTTP/1.1\r\nHost: later\r\n\r\n");
-            CHECK(describe(parser.next_event()) == describe(event));
-            return transcript.text();
+        is_open = add_events(parser, transcript);
+    }
+    if (is_open && and_ends) {
+        if (const auto error = parser.receive_eof()) {
+            transcript.add(describe(*error));
+            is_open = false;
         }
     }
+    if (!is_open) check_that_error_stays(parser);
     return transcript.text();
 }
 
+}  // namespace
+
 std::string events_of(std::string_view bytes, const ParserLimits& limits) {
-    return same_however_cut(bytes, [&limits](const auto& pieces) { return events_of_pieces(pieces, limits); });
+    return same_however_cut(bytes, [&](const Pieces& pieces) { return events_of_pieces(pieces, limits, false); });
+}
+
+std::string events_to_the_end_of(std::string_view bytes) {
+    return same_however_cut(bytes, [](const Pieces& pieces) { return events_of_pieces(pieces, {}, true); });
 }
 
 net::ProtocolError error_of(std::string_view bytes, const ParserLimits& limits) {

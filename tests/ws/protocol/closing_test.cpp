@@ -7,13 +7,15 @@ using State = Protocol::State;
 
 namespace {
 
-// Gives the bytes to the protocol and returns its first event.
-std::string receive(Protocol& protocol, std::string bytes) {
-    protocol.receive_data(bytes);
-    std::string first = describe(protocol.next_event());
-    while (!std::holds_alternative<NeedMore>(protocol.next_event())) {
+template <class Test>
+void for_each_role_and_cut(Test test) {
+    for (const Role role : both_roles) {
+        for (std::size_t cut = 0; cut <= cuts; ++cut) {
+            CAPTURE(role_name(role));
+            CAPTURE(cut);
+            test(role, cut);
+        }
     }
-    return first;
 }
 
 Role other(Role role) {
@@ -63,14 +65,13 @@ TEST_CASE("what arrives after a Close is dropped, even if it is broken (RFC 6455
 }
 
 TEST_CASE("the peer closes, we answer with its code, and the connection is closed") {
-    for (const Role role : both_roles) {
-        CAPTURE(role_name(role));
+    for_each_role_and_cut([](Role role, std::size_t cut) {
         Protocol protocol(role, {}, fixed_mask_keys());
         std::string out;
         net::StringSink sink(out);
         CHECK(protocol.state() == State::open);
         CHECK_FALSE(protocol.send_close_reply(sink));
-        CHECK(receive(protocol, close_to(role, 3456, "because")) == "close(3456 because)");
+        CHECK(receive(protocol, cut, close_to(role, 3456, "because")) == "close(3456 because)");
         CHECK(protocol.state() == State::closing);
         CHECK(protocol.close_received());
         CHECK(protocol.close_code() == static_cast<CloseCode>(3456));
@@ -83,23 +84,23 @@ TEST_CASE("the peer closes, we answer with its code, and the connection is close
         CHECK_FALSE(protocol.send_text(sink, "late"));
         CHECK_FALSE(protocol.send_ping(sink));
         CHECK(out.empty());
-    }
+    });
 }
 
 TEST_CASE("a Close without a code is answered by one without a code") {
-    for (const Role role : both_roles) {
+    for_each_role_and_cut([](Role role, std::size_t cut) {
         Protocol protocol(role, {}, fixed_mask_keys());
         std::string out;
         net::StringSink sink(out);
-        CHECK(receive(protocol, frame_to(role, Opcode::close, "")) == "close(1005)");
+        CHECK(receive(protocol, cut, frame_to(role, Opcode::close, "")) == "close(1005)");
         CHECK(protocol.close_code() == CloseCode::no_status_received);
         CHECK(protocol.send_close_reply(sink));
         CHECK(events_of(other(role), out) == "close(1005)");
-    }
+    });
 }
 
 TEST_CASE("after our Close messages still arrive and control frames still go, until the peer's Close") {
-    for (const Role role : both_roles) {
+    for_each_role_and_cut([](Role role, std::size_t cut) {
         Protocol protocol(role, {}, fixed_mask_keys());
         std::string out;
         net::StringSink sink(out);
@@ -111,28 +112,28 @@ TEST_CASE("after our Close messages still arrive and control frames still go, un
         CHECK_FALSE(protocol.send_binary(sink, "late"));
         CHECK_FALSE(protocol.send_close(sink));
         CHECK(out.empty());
-        CHECK(receive(protocol, frame_to(role, Opcode::text, "on its way")) == "text(on its way)");
-        CHECK(receive(protocol, frame_to(role, Opcode::ping, "?")) == "ping(?)");
+        CHECK(receive(protocol, cut, frame_to(role, Opcode::text, "on its way")) == "text(on its way)");
+        CHECK(receive(protocol, cut, frame_to(role, Opcode::ping, "?")) == "ping(?)");
         CHECK(protocol.send_pong(sink, "?"));
         CHECK(events_of(other(role), out) == "pong(?)");
         out.clear();
         CHECK(protocol.close_code() == CloseCode::abnormal_closure);
-        CHECK(receive(protocol, close_to(role, 1001)) == "close(1001)");
+        CHECK(receive(protocol, cut, close_to(role, 1001)) == "close(1001)");
         CHECK(protocol.state() == State::closed);
         CHECK_FALSE(protocol.send_close_reply(sink));
         CHECK(out.empty());
-        CHECK(receive(protocol, frame_to(role, Opcode::text, "dropped")) == "need more");
-    }
+        CHECK(receive(protocol, cut, frame_to(role, Opcode::text, "dropped")) == "need more");
+    });
 }
 
 TEST_CASE("a broken rule is answered with its code and its message, once") {
-    for (const Role role : both_roles) {
+    for_each_role_and_cut([](Role role, std::size_t cut) {
         Protocol protocol(role, {}, fixed_mask_keys());
         std::string out;
         net::StringSink sink(out);
-        std::string bad = "\x83";
-        protocol.receive_data(bad);
+        CHECK(receive(protocol, cut, frame_to(role, Opcode::text, "fine") + "\x83 and more") == "text(fine)");
         const Protocol::Event event = protocol.next_event();
+        CHECK(protocol.state() == State::closed);
         CHECK_FALSE(protocol.send_text(sink, "no more"));
         CHECK(protocol.fail(sink, std::get<net::ProtocolError>(event)));
         CHECK(events_of(other(role), out) == "close(1002 opcode 0x3 is reserved)");
@@ -140,21 +141,21 @@ TEST_CASE("a broken rule is answered with its code and its message, once") {
         CHECK_FALSE(protocol.fail(sink, {1011, "a later thought", "too late"}));
         CHECK(describe(protocol.next_event()) == "error(1002 RFC 6455 §5.2)");
         CHECK_FALSE(protocol.send_pong(sink, ""));
-        CHECK(protocol.state() == State::closed);
         CHECK(protocol.close_code() == CloseCode::abnormal_closure);
-    }
+    });
 }
 
 TEST_CASE("the owner can fail a connection for its own reason, which is cut to fit a Close frame") {
-    Protocol protocol(Role::server);
-    std::string out;
-    net::StringSink sink(out);
-    std::string bytes = frame_to(Role::server, Opcode::text, "one") + frame_to(Role::server, Opcode::text, "two");
-    protocol.receive_data(bytes);
-    CHECK(describe(protocol.next_event()) == "text(one)");
-    std::string message = "x";
-    for (int index = 0; index < 60; ++index) message += "é";
-    CHECK(protocol.fail(sink, {1008, "the house rules", message + "é and more"}));
-    CHECK(events_of(Role::client, out) == "close(1008 " + message + "é)");
-    CHECK(describe(protocol.next_event()) == "error(1008 the house rules)");
+    for_each_role_and_cut([](Role role, std::size_t cut) {
+        Protocol protocol(role, {}, fixed_mask_keys());
+        std::string out;
+        net::StringSink sink(out);
+        CHECK(receive(protocol, cut, frame_to(role, Opcode::text, "one")) == "text(one)");
+        std::string message = "x";
+        for (int index = 0; index < 60; ++index) message += "é";
+        CHECK(protocol.fail(sink, {1008, "the house rules", message + "é and more"}));
+        CHECK(events_of(other(role), out) == "close(1008 " + message + "é)");
+        CHECK(receive(protocol, cut, frame_to(role, Opcode::text, "two")) == "error(1008 the house rules)");
+        CHECK(describe(protocol.next_event()) == "error(1008 the house rules)");
+    });
 }

@@ -80,10 +80,13 @@ TEST_CASE("a limit's error names the limit, its value, the option and the side")
 
 TEST_CASE("the default limit is 1 MiB") {
     const std::string fits(1 << 20, 'm');
-    const bool given =
-        events_of_pieces(Role::client, {frame_to(Role::client, Opcode::text, fits)}) == "text(" + fits + ")";
-    CHECK(given);
-    CHECK(events_of_pieces(Role::client, {frame_to(Role::client, Opcode::text, fits + "m")}) ==
+    const std::string bytes = frame_to(Role::client, Opcode::text, fits);
+    for (const std::size_t cut : {std::size_t{1}, std::size_t{9}, std::size_t{10}, fits.size(), bytes.size()}) {
+        const Pieces pieces{std::string_view(bytes).substr(0, cut), std::string_view(bytes).substr(cut)};
+        const bool given = events_of_pieces(Role::client, pieces) == "text(" + fits + ")";
+        CHECK(given);
+    }
+    CHECK(events_of(Role::client, frame_to(Role::client, Opcode::text, fits + "m").substr(0, 100)) ==
           "error(1009 RFC 6455 §10.4)");
 }
 

@@ -1,4 +1,4 @@
-// What a Protocol copies and allocates, counted with the operator new in support.cpp.
+// What a Protocol borrows, copies and allocates, counted with the operator new in support.cpp.
 #include <algorithm>
 
 #include <stepwise/tests/ws/protocol/support.hpp>
@@ -175,4 +175,27 @@ TEST_CASE("sending into a sink with room allocates nothing") {
                       protocol.send_close(sink, CloseCode::going_away, "a reason");
     CHECK(allocation_count() == before);
     CHECK(sent);
+}
+
+TEST_CASE("bytes cannot be lent while earlier ones are still unread") {
+    Protocol protocol(Role::server);
+    std::string bytes = frame_to(Role::server, Opcode::text, "one") + frame_to(Role::server, Opcode::text, "two");
+    protocol.receive_data(bytes);
+    CHECK(describe(protocol.next_event()) == "text(one)");
+    CHECK_THROWS_AS(protocol.receive_data(bytes), std::logic_error);
+    CHECK(describe(protocol.next_event()) == "text(two)");
+    CHECK(describe(protocol.next_event()) == "need more");
+    protocol.receive_data({});
+    CHECK(describe(protocol.next_event()) == "need more");
+}
+
+TEST_CASE("bytes behind those that made an owner fail the connection are not looked at") {
+    Protocol protocol(Role::server);
+    std::string out;
+    net::StringSink sink(out);
+    std::string bytes = frame_to(Role::server, Opcode::text, "one") + frame_to(Role::server, Opcode::text, "two");
+    protocol.receive_data(bytes);
+    CHECK(describe(protocol.next_event()) == "text(one)");
+    CHECK(protocol.fail(sink, {1008, "the house rules", "no"}));
+    CHECK(describe(protocol.next_event()) == "error(1008 the house rules)");
 }

@@ -31,7 +31,7 @@ TEST_CASE("a client without mask keys is a mistake of the program") {
 }
 
 TEST_CASE("what one end sends the other receives, at every length form") {
-    for (const std::size_t size : {0U, 1U, 125U, 126U, 65535U, 65536U, 100000U}) {
+    for (const std::size_t size : {0U, 1U, 125U, 126U, 65535U, 65536U}) {
         std::string payload;
         for (std::size_t at = 0; at < size; ++at) payload += static_cast<char>('a' + at % 26);
         std::string from_client;
@@ -44,20 +44,29 @@ TEST_CASE("what one end sends the other receives, at every length form") {
         CHECK(server.send_binary(server_sink, payload));
         CHECK(from_client.size() == size + frame_header_size(size, true));
         CHECK(from_server.size() == size + frame_header_size(size, false));
-        CHECK(events_of_pieces(Role::server, {from_client}) == "text(" + payload + ")");
-        CHECK(events_of_pieces(Role::client, {from_server}) == "binary(" + payload + ")");
+        const bool server_sees = events_of(Role::server, from_client) == "text(" + payload + ")";
+        const bool client_sees = events_of(Role::client, from_server) == "binary(" + payload + ")";
+        CHECK(server_sees);
+        CHECK(client_sees);
     }
 }
 
 TEST_CASE("a pong repeats what the ping carried") {
-    std::string out;
-    net::StringSink sink(out);
-    Protocol server(Role::server);
-    std::string bytes = frame_to(Role::server, Opcode::ping, "are you there?");
-    server.receive_data(bytes);
-    const Protocol::Event event = server.next_event();
-    CHECK(server.send_pong(sink, std::get<Protocol::Ping>(event).payload));
-    CHECK(events_of(Role::client, out) == "pong(are you there?)");
+    const std::string bytes = frame_to(Role::server, Opcode::ping, "are you there?");
+    for (std::size_t cut = 0; cut < bytes.size(); ++cut) {
+        CAPTURE(cut);
+        std::string out;
+        net::StringSink sink(out);
+        Protocol server(Role::server);
+        std::string begin = bytes.substr(0, cut);
+        std::string end = bytes.substr(cut);
+        server.receive_data(begin);
+        CHECK(describe(server.next_event()) == "need more");
+        server.receive_data(end);
+        const Protocol::Event event = server.next_event();
+        CHECK(server.send_pong(sink, std::get<Protocol::Ping>(event).payload));
+        CHECK(events_of(Role::client, out) == "pong(are you there?)");
+    }
 }
 
 TEST_CASE("what must not be sent throws and writes nothing") {

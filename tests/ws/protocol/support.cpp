@@ -111,40 +111,72 @@ std::string describe(const Protocol::Event& event) {
                       event);
 }
 
-std::string events_of_pieces(Role role, const std::vector<std::string_view>& pieces, const ProtocolOptions& options) {
+namespace {
+
+// False after an error.
+bool add_events(Protocol& protocol, std::string& seen) {
+    for (Protocol::Event event = protocol.next_event(); !std::holds_alternative<NeedMore>(event);
+         event = protocol.next_event()) {
+        if (!seen.empty()) seen += ' ';
+        seen += describe(event);
+        if (std::holds_alternative<net::ProtocolError>(event)) return false;
+    }
+    return true;
+}
+
+// The bytes that an error came with are gone.
+void check_that_error_stays(Protocol& protocol) {
+    CHECK(protocol.state() == Protocol::State::closed);
+    const std::string error = describe(protocol.next_event());
+    std::string late = frame_to(protocol.role(), Opcode::text, "late");
+    protocol.receive_data(late);
+    CHECK(describe(protocol.next_event()) == error);
+    CHECK(describe(protocol.next_event()) == error);
+}
+
+}  // namespace
+
+std::string events_of_pieces(Role role, const Pieces& pieces, const ProtocolOptions& options) {
     Protocol protocol(role, options, fixed_mask_keys());
     std::string seen;
-    for (const std::string_view piece : pieces) {
-        const auto lent = std::make_unique<char[]>(piece.size());
-        std::copy(piece.begin(), piece.end(), lent.get());
-        protocol.receive_data({lent.get(), piece.size()});
-        while (true) {
-            const Protocol::Event event = protocol.next_event();
-            if (std::holds_alternative<NeedMore>(event)) break;
-            if (!seen.empty()) seen += ' ';
-            seen += describe(event);
-            if (std::holds_alternative<net::ProtocolError>(event)) return seen;
-        }
-        std::fill_n(lent.get(), piece.size(), '\xEE');
+    bool is_open = true;
+    for (std::size_t index = 0; index < pieces.size() && is_open; ++index) {
+        ShortLived lent(pieces[index]);
+        protocol.receive_data(lent.span());
+        is_open = add_events(protocol, seen);
     }
+    if (!is_open) check_that_error_stays(protocol);
     return seen;
 }
 
 std::string events_of(Role role, std::string_view bytes, const ProtocolOptions& options) {
-    std::string whole = events_of_pieces(role, {bytes}, options);
-    std::vector<std::string_view> single_bytes;
-    for (std::size_t at = 0; at < bytes.size(); ++at) single_bytes.push_back(bytes.substr(at, 1));
-    CHECK(events_of_pieces(role, single_bytes, options) == whole);
-    // Long inputs are cut at every place near their ends, where headers are, and here and there between.
-    const std::size_t step = std::max<std::size_t>(1, bytes.size() / 997);
-    for (std::size_t cut = 0; cut <= bytes.size(); cut += cut < 40 || cut + 40 >= bytes.size() ? 1 : step) {
-        const std::string cut_in_two = events_of_pieces(role, {bytes.substr(0, cut), bytes.substr(cut)}, options);
-        if (cut_in_two != whole) {
-            CAPTURE(cut);
-            CHECK(cut_in_two == whole);
+    return same_however_cut(bytes, [&](const Pieces& pieces) { return events_of_pieces(role, pieces, options); });
+}
+
+std::string receive(Protocol& protocol, std::size_t cut, std::string_view bytes) {
+    std::string first;
+    while (!bytes.empty()) {
+        ShortLived lent(bytes.substr(0, cut == 0 ? 1 : cut));
+        bytes.remove_prefix(lent.view().size());
+        if (cut != 0) cut = std::max(bytes.size(), std::size_t{1});
+        protocol.receive_data(lent.span());
+        Protocol::Event event = protocol.next_event();
+        if (!std::holds_alternative<NeedMore>(event) && first.empty()) first = describe(event);
+        while (!std::holds_alternative<NeedMore>(event) && !std::holds_alternative<net::ProtocolError>(event)) {
+            event = protocol.next_event();
         }
     }
-    return whole;
+    return first.empty() ? "need more" : first;
+}
+
+std::size_t bytes_before_error(Role role, std::string_view bytes) {
+    Protocol protocol(role, {}, fixed_mask_keys());
+    for (std::size_t at = 0; at < bytes.size(); ++at) {
+        ShortLived lent(bytes.substr(at, 1));
+        protocol.receive_data(lent.span());
+        if (std::holds_alternative<net::ProtocolError>(protocol.next_event())) return at;
+    }
+    return bytes.size();
 }
 
 net::ProtocolError error_of(Role role, std::string_view bytes, const ProtocolOptions& options) {

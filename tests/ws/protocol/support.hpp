@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <span>
+#include <stepwise/tests/cuts.hpp>
 #include <stepwise/ws/protocol.hpp>
 #include <string>
 #include <string_view>
@@ -13,6 +14,10 @@
 namespace stepwise::ws::test {
 
 using namespace std::string_literals;
+using testing::Pieces;
+using testing::same_however_cut;
+using testing::ShortLived;
+using testing::ways_to_cut;
 
 inline constexpr Role both_roles[] = {Role::server, Role::client};
 
@@ -34,12 +39,19 @@ std::string header_to(Role receiver, unsigned char first_byte, std::string_view 
 std::string describe(const Protocol::Event& event);
 
 // The events of a Protocol that receives these pieces, up to an error, joined with spaces. After each piece its bytes
-// are overwritten and freed, so that a view which outlives its time is seen.
-std::string events_of_pieces(Role role, const std::vector<std::string_view>& pieces,
-                             const ProtocolOptions& options = {});
+// are overwritten and freed, so that a view which outlives its time is seen; an error must stay, and close.
+std::string events_of_pieces(Role role, const Pieces& pieces, const ProtocolOptions& options = {});
 
 // The events of these bytes received whole; checks that byte by byte and every cut in two give the same.
 std::string events_of(Role role, std::string_view bytes, const ProtocolOptions& options = {});
+
+// For tests that send between: gives the bytes to the protocol and returns its first event. `cut` 0: byte by byte;
+// else in two behind so many bytes, if there are more. A test calls it for each of `cuts`.
+std::string receive(Protocol& protocol, std::size_t cut, std::string_view bytes);
+inline constexpr std::size_t cuts = 40;
+
+// How many of these bytes a Protocol that gets them one by one takes before it gives an error.
+std::size_t bytes_before_error(Role role, std::string_view bytes);
 
 // The error that ends these bytes. The test fails if there is none.
 net::ProtocolError error_of(Role role, std::string_view bytes, const ProtocolOptions& options = {});

@@ -4,20 +4,6 @@ using namespace stepwise;
 using namespace stepwise::ws;
 using namespace stepwise::ws::test;
 
-namespace {
-
-// How many bytes of `bytes` a Protocol that gets them one by one takes before it gives an error.
-std::size_t bytes_before_error(Role role, std::string bytes) {
-    Protocol protocol(role, {}, fixed_mask_keys());
-    for (std::size_t at = 0; at < bytes.size(); ++at) {
-        protocol.receive_data({&bytes[at], 1});
-        if (std::holds_alternative<net::ProtocolError>(protocol.next_event())) return at;
-    }
-    return bytes.size();
-}
-
-}  // namespace
-
 TEST_CASE("text of every kind arrives unchanged, also when fragments cut its code points") {
     const std::string text = "ASCII, ünïcödé, 一步一步, 😀";
     for (const Role role : both_roles) {
