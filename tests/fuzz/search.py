@@ -6,6 +6,7 @@ corpus/TARGET the smallest inputs that reach all that was reached. Without TARGE
 """
 
 import dataclasses
+import fcntl
 import os
 import pathlib
 import re
@@ -72,13 +73,20 @@ def run(command, **settings):
 
 
 def build(target):
+    BUILD.mkdir(exist_ok=True)
+    with (BUILD / ".search.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # searches of several targets at a time take turns
+        configure_and_build(target)
+    return BUILD / "tests" / "fuzz" / f"{target}_fuzzer"
+
+
+def configure_and_build(target):
     if not (BUILD / "build.ninja").exists():
         environment = dict(os.environ, CXX="ccache clang++-19")
         if run(["meson", "setup", BUILD, ROOT, *OPTIONS], env=environment, stdout=sys.stderr).returncode != 0:
             sys.exit("search.py: meson could not configure build-fuzz/ (the reason is above)")
     if run(["nice", "ninja", "-C", BUILD, f"tests/fuzz/{target}_fuzzer"], stdout=sys.stderr).returncode != 0:
         sys.exit("search.py: the build failed (the reason is above)")
-    return BUILD / "tests" / "fuzz" / f"{target}_fuzzer"
 
 
 def fuzzer_environment():
