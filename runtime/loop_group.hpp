@@ -1,0 +1,79 @@
+// LoopGroup: several loops, each on a thread of its own, for a server that is to use several cores.
+//
+//     LoopGroup group(4);
+//     group.start(serve);               // Coro<void> serve(LoopGroup& group, std::size_t index), on each loop
+//     group.post(2, [] { … });          // on loop 2, from any thread
+//     group.join();                     // when all have returned; throws the first error
+//
+// What one loop owns stays on it (law 5): hand over values, sockets by their UniqueFd, immutable bytes by SharedBytes.
+// Every loop is made, run and ended on its thread. The group itself is used from the thread that made it, but for
+// post() and stop(), which any thread may call.
+#pragma once
+
+#include <stepwise/runtime/event_loop.hpp>
+
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace stepwise {
+
+class LoopGroup {
+public:
+    using Main = std::function<Coro<void>(LoopGroup&, std::size_t)>;
+
+    // At least one: std::invalid_argument. `options` are every loop's; a clock in them must bear several threads.
+    explicit LoopGroup(std::size_t loops, EventLoop::Options options = {});
+    LoopGroup(const LoopGroup&) = delete;
+    LoopGroup& operator=(const LoopGroup&) = delete;
+    // Stops what still runs, and waits for it.
+    ~LoopGroup();
+
+    std::size_t size() const noexcept { return slots_.size(); }
+
+    // main(group, index) is called and awaited on every loop; returns when all loops stand and take posts. Once:
+    // std::logic_error. Throws std::system_error when there is no thread or no reactor to be had; then nothing runs.
+    void start(Main main);
+    // Waits until every main has ended; tasks that are left are cancelled. Throws the first error that one ended with,
+    // by time. Once.
+    void join();
+    // Asks every main to stop, by cancelling it. Any thread.
+    void stop();
+
+    // function() runs on that loop's thread, soon. False if the loop has ended, or has not been started: then it is
+    // dropped. Any thread.
+    template <class Function>
+    bool post(std::size_t index, Function function) {
+        Slot& slot = *slots_.at(index);
+        std::lock_guard lock(slot.mutex);
+        if (slot.loop == nullptr) return false;
+        slot.loop->call_soon_threadsafe(std::move(function));
+        return true;
+    }
+
+private:
+    struct Slot {
+        std::mutex mutex;           // the loop does not end while somebody posts
+        EventLoop* loop = nullptr;  // while it takes posts
+        Task<void>* main = nullptr;
+        std::thread thread;
+    };
+
+    void run(std::size_t index, std::promise<void> stands, std::shared_future<bool> go) noexcept;
+    void run_main(EventLoop& loop, Slot& slot, std::size_t index, std::promise<void>& stands,
+                  const std::shared_future<bool>& go);
+    void join_threads() noexcept;
+
+    EventLoop::Options options_;
+    Main main_;
+    std::vector<std::unique_ptr<Slot>> slots_;
+    std::mutex mutex_;
+    std::exception_ptr first_error_;
+};
+
+}  // namespace stepwise
