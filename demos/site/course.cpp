@@ -30,7 +30,6 @@ constexpr Words words_of[] = {
      "没有找到任何章节：请用 --course 指定它们所在的文件夹。", "术语表", "上一章", "下一章", "没有这一页", "全部章节"},
 };
 
-constexpr std::string_view glossary_slug = "glossary";
 // Whose sources the chapters may link to.
 constexpr std::string_view source_folders[] = {"demos", "runtime", "net", "ws", "tests", "tutorial"};
 constexpr std::string_view source_endings[] = {".cpp", ".hpp", ".md"};
