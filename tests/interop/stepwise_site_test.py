@@ -4,6 +4,7 @@
 What must not happen is looked for first: a file outside the course that an address reaches, HTML of a chapter that a
 browser would run. The real chapters are opened in a browser by tests/browser."""
 
+import concurrent.futures
 import http.client
 import pathlib
 import re
@@ -138,6 +139,13 @@ class CourseTest(unittest.TestCase):
             self.assertEqual((status, headers["Location"]), (302, place))
         for path, place in (("/course", "/course/"), ("/course/zh", "/course/zh/")):
             self.assertEqual(self.get(path)[1]["Location"], place)
+
+    def test_many_readers_at_once_get_what_one_alone_gets(self):
+        pages = ("/course/en/", "/course/en/01-one", "/course/zh/01-one", "/course/source/demos/01_a.cpp")
+        alone = {path: self.get(path)[2] for path in pages}
+        with concurrent.futures.ThreadPoolExecutor(8) as readers:
+            for path, answer in readers.map(lambda path: (path, self.get(path)), pages * 25):
+                self.assertEqual((answer[0], answer[2]), (200, alone[path]))
 
     def test_a_chapter_that_is_edited_is_seen_at_the_next_request(self):
         chapter = self.folder / "tutorial/en/02-next.md"
