@@ -1,10 +1,28 @@
 #include <stepwise/runtime/loop_group.hpp>
 
+#include <future>
+#include <mutex>
 #include <optional>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 
 namespace stepwise {
+
+struct LoopGroup::Slot {
+    std::mutex mutex;           // the loop does not end while somebody posts
+    EventLoop* loop = nullptr;  // while it takes posts
+    Task<void>* main = nullptr;
+    std::thread thread;
+};
+
+// Lives as long as start() runs, or the threads that it could not let go.
+struct LoopGroup::Start {
+    explicit Start(std::size_t loops) : stands(loops) {}
+    std::vector<std::promise<void>> stands;
+    std::promise<bool> go;
+    std::shared_future<bool> may_go = go.get_future().share();
+};
 
 LoopGroup::LoopGroup(std::size_t loops, EventLoop::Options options) : options_(std::move(options)) {
     if (loops == 0) throw std::invalid_argument("LoopGroup: the number of loops must be at least 1");
@@ -16,25 +34,25 @@ LoopGroup::~LoopGroup() {
     join_threads();
 }
 
+std::size_t LoopGroup::size() const noexcept {
+    return slots_.size();
+}
+
 // All stand, or none runs.
 void LoopGroup::start(Main main) {
     if (main_) throw std::logic_error("LoopGroup::start: it was started before");
     main_ = std::move(main);
-    std::promise<bool> go;
-    std::shared_future<bool> may_go = go.get_future().share();
-    std::vector<std::future<void>> standing;
+    auto start = std::make_shared<Start>(size());
     std::exception_ptr failure;
     try {
         for (std::size_t index = 0; index < size(); ++index) {
-            std::promise<void> stands;
-            standing.push_back(stands.get_future());
-            slots_[index]->thread = std::thread(&LoopGroup::run, this, index, std::move(stands), may_go);
+            slots_[index]->thread = std::thread([this, index, start] { run(index, *start); });
         }
-        for (std::future<void>& stands : standing) stands.get();
+        for (std::promise<void>& stands : start->stands) stands.get_future().get();
     } catch (...) {
         failure = std::current_exception();
     }
-    go.set_value(failure == nullptr);
+    start->go.set_value(failure == nullptr);
     if (failure == nullptr) return;
     join_threads();
     std::rethrow_exception(failure);
@@ -51,6 +69,14 @@ void LoopGroup::join_threads() noexcept {
     }
 }
 
+bool LoopGroup::post(std::size_t index, std::function<void()> function) {
+    Slot& slot = *slots_.at(index);
+    std::lock_guard lock(slot.mutex);
+    if (slot.loop == nullptr) return false;
+    slot.loop->call_soon_threadsafe(std::move(function));
+    return true;
+}
+
 void LoopGroup::stop() {
     for (std::size_t index = 0; index < size(); ++index) {
         post(index, [slot = slots_[index].get()] {
@@ -59,41 +85,43 @@ void LoopGroup::stop() {
     }
 }
 
-void LoopGroup::run(std::size_t index, std::promise<void> stands, std::shared_future<bool> go) noexcept {
+void LoopGroup::keep_error(std::exception_ptr error) noexcept {
+    std::lock_guard lock(slots_[0]->mutex);
+    if (!first_error_) first_error_ = std::move(error);
+}
+
+void LoopGroup::run(std::size_t index, Start& start) noexcept {
     std::optional<EventLoop> loop;
     try {
         loop.emplace(options_);
     } catch (...) {
-        return stands.set_exception(std::current_exception());
+        return start.stands[index].set_exception(std::current_exception());
     }
-    Slot& slot = *slots_[index];
     try {
-        run_main(*loop, slot, index, stands, go);
+        run_main(*loop, index, start);
     } catch (const CancelledError&) {
         // stop()
     } catch (...) {
-        std::lock_guard lock(mutex_);
-        if (!first_error_) first_error_ = std::current_exception();
+        keep_error(std::current_exception());
     }
-    std::lock_guard lock(slot.mutex);
-    slot.loop = nullptr;
+    std::lock_guard lock(slots_[index]->mutex);
+    slots_[index]->loop = nullptr;
 }
 
-void LoopGroup::run_main(EventLoop& loop, Slot& slot, std::size_t index, std::promise<void>& stands,
-                         const std::shared_future<bool>& go) {
-    std::optional<Task<void>> task;
+void LoopGroup::run_main(EventLoop& loop, std::size_t index, Start& start) {
+    Slot& slot = *slots_[index];
+    std::optional<Task<void>> main;
     try {
-        task.emplace(loop.create_task(main_(*this, index)));
+        main.emplace(loop.create_task(main_(*this, index)));
     } catch (...) {
-        return stands.set_exception(std::current_exception());
+        return start.stands[index].set_exception(std::current_exception());
     }
-    Task<void>& main = *task;
-    slot.main = &main;
+    slot.main = &*main;
     {
         std::lock_guard lock(slot.mutex);
         slot.loop = &loop;
     }
-    stands.set_value();
+    start.stands[index].set_value();
     struct CancelRest {
         EventLoop& loop;
         Slot& slot;
@@ -102,7 +130,7 @@ void LoopGroup::run_main(EventLoop& loop, Slot& slot, std::size_t index, std::pr
             loop.cancel_all_tasks();
         }
     } cancel_rest{loop, slot};
-    if (go.get()) loop.run_until_complete<void>(main);
+    if (start.may_go.get()) loop.run_until_complete<void>(*main);
 }
 
 }  // namespace stepwise

@@ -15,10 +15,7 @@
 #include <cstddef>
 #include <exception>
 #include <functional>
-#include <future>
 #include <memory>
-#include <mutex>
-#include <thread>
 #include <vector>
 
 namespace stepwise {
@@ -34,7 +31,7 @@ public:
     // Stops what still runs, and waits for it.
     ~LoopGroup();
 
-    std::size_t size() const noexcept { return slots_.size(); }
+    std::size_t size() const noexcept;
 
     // main(group, index) is called and awaited on every loop; returns when all loops stand and take posts. Once:
     // std::logic_error. Throws std::system_error when there is no thread or no reactor to be had; then nothing runs.
@@ -47,33 +44,21 @@ public:
 
     // function() runs on that loop's thread, soon. False if the loop has ended, or has not been started: then it is
     // dropped. Any thread.
-    template <class Function>
-    bool post(std::size_t index, Function function) {
-        Slot& slot = *slots_.at(index);
-        std::lock_guard lock(slot.mutex);
-        if (slot.loop == nullptr) return false;
-        slot.loop->call_soon_threadsafe(std::move(function));
-        return true;
-    }
+    bool post(std::size_t index, std::function<void()> function);
 
 private:
-    struct Slot {
-        std::mutex mutex;           // the loop does not end while somebody posts
-        EventLoop* loop = nullptr;  // while it takes posts
-        Task<void>* main = nullptr;
-        std::thread thread;
-    };
+    struct Slot;
+    struct Start;
 
-    void run(std::size_t index, std::promise<void> stands, std::shared_future<bool> go) noexcept;
-    void run_main(EventLoop& loop, Slot& slot, std::size_t index, std::promise<void>& stands,
-                  const std::shared_future<bool>& go);
+    void run(std::size_t index, Start& start) noexcept;
+    void run_main(EventLoop& loop, std::size_t index, Start& start);
     void join_threads() noexcept;
+    void keep_error(std::exception_ptr error) noexcept;
 
     EventLoop::Options options_;
     Main main_;
     std::vector<std::unique_ptr<Slot>> slots_;
-    std::mutex mutex_;
-    std::exception_ptr first_error_;
+    std::exception_ptr first_error_;  // slots_[0]'s mutex guards it
 };
 
 }  // namespace stepwise
