@@ -14,7 +14,7 @@ class Known:
     reason: str
 
 
-BOTH, H11, NODE, WSPROTO = ("h11", "node"), ("h11",), ("node",), ("wsproto",)
+BOTH, H11, NODE, OLD_NODE, WSPROTO = ("h11", "node"), ("h11",), ("node",), ("old node",), ("wsproto",)
 ANY = ""
 
 # They had not made up their minds when the bytes ended; we refuse with the first byte that breaks a rule.
@@ -99,10 +99,27 @@ WIDER = (
 )
 
 
-def explanation(peer, difference):
-    """Why this difference is right, or None."""
-    for known in WAITS + STRICTER + WIDER:
-        if peer in known.peers and known.kind == difference.kind and re.search(known.ours, difference.ours) and \
-                re.search(known.theirs, difference.theirs):
+# Debian 12's node, whose parser is that of node 18.
+OF_OLD_NODE = (
+    Known(OLD_NODE, "stricter", r"white space before the first header|white space between a header field's name|"
+          r"a header field has no name|header line is folded", ANY,
+          "RFC 9112 §5.1, §5.2, §2.2: a server must refuse each of them; that parser skips or joins"),
+    Known(OLD_NODE, "stricter", r"behind a chunk's data", ANY,
+          "RFC 9112 §7.1: CRLF stands there; that parser looks at no more than one of the two"),
+    Known(OLD_NODE, "stricter", r"where a status code of three digits must be", ANY,
+          "RFC 9112 §4: a status code has three digits; that parser takes any number of them"),
+    Known(OLD_NODE, "values", r"'status': (101|204)", r"'status': (101|204)",
+          "RFC 9112 §6.3: 1xx and 204 have no body, whatever their fields say; that parser reads one"),
+    Known(OLD_NODE, "wider", r"with 1 more", ANY, "RFC 9112 §6.3: the same; what it takes for the body is no good"),
+    Known(OLD_NODE, "ending", r"after 1 messages", r"^incomplete after 0",
+          "RFC 9112 §6.3: the same; the body is not whole"),
+)
+
+
+def explanation(peers, difference):
+    """Why this difference from a peer of these names is right, or None."""
+    for known in WAITS + STRICTER + WIDER + OF_OLD_NODE:
+        is_of_these = known.kind == difference.kind and set(peers) & set(known.peers)
+        if is_of_these and re.search(known.ours, difference.ours) and re.search(known.theirs, difference.theirs):
             return known.reason
     return None

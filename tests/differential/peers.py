@@ -30,7 +30,8 @@ class Program:
 
     keeps_http_1_0 = True
 
-    def __init__(self, *command):
+    def __init__(self, *command, names=()):
+        self.names = names
         self._process = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE,
                                          stdout=subprocess.PIPE, text=True)
 
@@ -62,6 +63,7 @@ class Program:
 
 
 class H11:
+    names = ("h11",)
     keeps_http_1_0 = False  # it closes behind each of them, whatever Connection says
 
     def outcome(self, kind, data):
@@ -122,6 +124,7 @@ class H11:
 class Wsproto:
     """Its frames, joined to messages: the layer below its connection says more exactly what it refused."""
 
+    names = ("wsproto",)
     keeps_http_1_0 = True
     NAMES = {wsproto_frames.Opcode.TEXT: "text", wsproto_frames.Opcode.BINARY: "binary",
              wsproto_frames.Opcode.PING: "ping", wsproto_frames.Opcode.PONG: "pong"}

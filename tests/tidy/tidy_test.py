@@ -190,6 +190,9 @@ class TidyTest(unittest.TestCase):
             with self.subTest(title=title):
                 self.assertEqual(self.findings({**CLEAN, "ws/frame.cpp": text}), set())
 
+    def test_what_fuzzers_keep_is_bytes_also_where_it_spells_text(self):
+        self.assertEqual(self.findings({**CLEAN, "tests/fuzz/corpus/url/1": "\tx \r\n"}), set())
+
     def test_every_rule_has_a_plant(self):
         self.assertEqual(set(PLANTS), set(tidy.check(Tree(tempfile.gettempdir() + "/no such folder"))))
 

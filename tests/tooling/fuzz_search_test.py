@@ -5,7 +5,9 @@ import contextlib
 import io
 import pathlib
 import sys
+import tempfile
 import unittest
+import unittest.mock
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
@@ -52,6 +54,38 @@ class FuzzSearchTest(unittest.TestCase):
         self.assertEqual(search.read_log(LOG), search.Found(91738, 1323, 3423, ""))
         self.assertEqual(search.read_log(CRASH).crash, "x/url-crash-00ff")
         self.assertEqual(search.read_log(""), search.Found())
+
+    def stand_in(self, text):
+        """A fuzzer in a folder of its own, where everything else is, too."""
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        program = folder / "url_fuzzer"
+        program.write_text(f"#!/bin/sh\n{text}\n")
+        program.chmod(0o755)
+        for name, value in {"BUILD": folder / "build", "CORPUS": folder / "kept", "ROOT": folder}.items():
+            self.enterContext(unittest.mock.patch.object(search, name, value))
+        for path in (folder / "build" / "corpus" / "url", folder / "kept" / "url"):
+            path.mkdir(parents=True)
+        return program
+
+    def test_a_broken_property_is_shown_with_the_one_command_that_repeats_it(self):
+        program = self.stand_in(f"cat <<'END'\n{CRASH}this does not hold: a host is a host\nEND\nexit 77")
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out), self.assertRaises(SystemExit) as ended:
+            search.search("url", program, 60)
+        self.assertIn("url: 91738 executions, 1528 a second, 1323 of 3423 edges reached", out.getvalue())
+        self.assertIn("this does not hold: a host is a host", out.getvalue())
+        self.assertEqual(ended.exception.code.split("\n")[-1], f"  {program} x/url-crash-00ff")
+
+    def test_what_a_search_found_replaces_what_was_kept(self):
+        program = self.stand_in('cp "$5"/* "$3"')
+        (search.CORPUS / "url" / "old").write_bytes(b"old")
+        work = search.BUILD / "corpus" / "url"
+        (work / "new").write_bytes(b"new!")
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            search.keep("url", program, work)
+        self.assertEqual([path.name for path in (search.CORPUS / "url").iterdir()], ["new"])
+        self.assertIn("1 inputs, 0 KiB, 1 of them new; 0 larger ones were left out", out.getvalue())
 
     def test_the_smallest_inputs_are_kept_up_to_both_bounds(self):
         self.assertEqual(search.within_bounds([(3, "c"), (1, "a"), (2, "b")]), [(1, "a"), (2, "b"), (3, "c")])

@@ -161,6 +161,11 @@ class StepwiseCommandTest(unittest.TestCase):
                       "nlohmann-json3-dev libcmark-gfm-dev libcmark-gfm-extensions-dev\n", errors)
         self.assertEqual(self.calls(), "")
 
+    def test_a_search_for_bad_bytes_asks_for_the_packages_that_it_needs(self):
+        code, out, errors = self.run_command("fuzz", "url", installed="none")
+        self.assertEqual((code, out), (2, ""))
+        self.assertIn(" clang-19 libclang-rt-19-dev", errors)
+
     def test_root_installs_what_is_missing_and_goes_on(self):
         code, out, errors = self.run_command("run", "1", FAKE_ID="0")
         self.assertEqual((code, self.calls().count("apt-get")), (0, 0))
