@@ -145,7 +145,7 @@ void EventLoop::run_once(bool may_block) {
 //[ turn
 [[gnu::always_inline]] inline void EventLoop::turn(bool may_block) {
     if (!before_poll_.empty()) flush();
-    if (may_block && !stopping_ && ready_.empty()) {
+    if (ready_.empty() && may_block && !stopping_) {
         wait_for_something();
     } else if (!reactor_->idle()) {
         reactor_->wait(Duration::zero());
