@@ -15,6 +15,16 @@ constexpr std::size_t copied_shared_bytes_max = 512;
 
 }  // namespace
 
+void SharedBytesSink::start_block(std::size_t bytes) {
+    std::size_t untaken = end_ - begin_;
+    capacity_ = std::max(block_bytes, untaken + bytes);
+    std::shared_ptr<char[]> block = std::make_shared_for_overwrite<char[]>(capacity_);
+    if (untaken != 0) std::memcpy(block.get(), block_.get() + begin_, untaken);
+    block_ = std::move(block);
+    begin_ = 0;
+    end_ = untaken;
+}
+
 Outbox::Chunk& Outbox::append_chunk(std::size_t capacity) {
     auto* chunk = ::new (frame_pool::allocate(sizeof(Chunk) + capacity)) Chunk;
     chunk->capacity = capacity;
@@ -30,6 +40,7 @@ void Outbox::add_chunk(std::size_t bytes) {
 
 void Outbox::append(const SharedBytes& bytes) {
     if (bytes.size() == 0) return;
+    if (last_ != nullptr && last_->capacity == 0 && last_->shared.extend(bytes)) return commit(bytes.size());
     // Behind other bytes a short frame is cheaper to copy than to send as a part of its own.
     if (last_ != nullptr && bytes.size() <= copied_shared_bytes_max) {
         std::memcpy(prepare(bytes.size()), bytes.view().data(), bytes.size());

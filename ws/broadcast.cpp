@@ -19,11 +19,8 @@ bool Broadcast::remove(Connection& connection) noexcept {
 }
 
 void Broadcast::send_frame(Opcode opcode, std::string_view payload, const Connection* except) {
-    std::string bytes;
-    bytes.reserve(frame_header_bytes_max + payload.size());
-    net::StringSink sink(bytes);
-    append_frame(sink, opcode, payload, true, std::nullopt);
-    net::SharedBytes frame(std::move(bytes));
+    append_frame(frames_, opcode, payload, true, std::nullopt);
+    net::SharedBytes frame = frames_.take();
     // Nobody joins or leaves meanwhile: the hooks of a member that ends by this are called later.
     for (Connection* member : members_) {
         if (member != except) member->write_frame(frame);

@@ -32,6 +32,7 @@ private:
     void send_frame(Opcode opcode, std::string_view payload, const Connection* except);
 
     std::vector<Connection*> members_;
+    net::SharedBytesSink frames_;
 };
 
 }  // namespace stepwise::ws

@@ -74,6 +74,35 @@ TEST_CASE("many short shared bytes are joined, long ones are referred to") {
     CHECK(parts[count - 2].iov_base == large.view().data());
 }
 
+TEST_CASE("shared bytes that follow each other in their memory are one part") {
+    stepwise::net::SharedBytesSink frames;
+    auto frame = [&frames](std::string_view bytes) {
+        stepwise::net::append(frames, bytes);
+        return frames.take();
+    };
+    Outbox outbox;
+    SharedBytes first = frame("first,");
+    outbox.append(first);
+    SharedBytes missed = frame("missed,");
+    outbox.append(frame("second,"));  // not right behind the first
+    outbox.append(frame("third"));
+    CHECK(contents(outbox) == "first,second,third");
+    CHECK(first.view() == "first,");
+    CHECK(missed.view() == "missed,");
+
+    Outbox other;
+    const std::string large(1500, 'l');
+    other.append(frame(large));
+    other.append(frame("!"));
+    CHECK(parts_of(other) == 1);
+    other.append(frame(large));  // in another block
+    other.append(frame("?"));
+    CHECK(parts_of(other) == 2);
+    CHECK(contents(other) == large + "!" + large + "?");
+    other.consume(1400);
+    CHECK(contents(other) == large.substr(1400) + "!" + large + "?");
+}
+
 TEST_CASE("what was appended stays where it is while more is appended") {
     Outbox outbox;
     append(outbox, "in flight");
