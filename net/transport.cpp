@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <cstring>
 
 namespace stepwise::net {
 
@@ -127,6 +128,34 @@ void Transport::flush() noexcept {
         end_writing();
     }
     delete_if_unused();
+}
+
+void Transport::append(std::string_view bytes) {
+    bytes.remove_prefix(send_now(bytes));
+    if (bytes.empty()) return;
+    std::memcpy(prepare(bytes.size()), bytes.data(), bytes.size());
+    commit(bytes.size());
+}
+
+// Behind what is corked already. Returns how many of `bytes` the socket took; what is wrong shows at the next flush.
+std::size_t Transport::send_now(std::string_view bytes) noexcept {
+    if (pending() || full_ || is_lost() || end_wanted_ || !socket_) return 0;
+    std::array<iovec, 16> parts;
+    std::size_t count = outbox_.gather(std::span(parts).first(parts.size() - 1));
+    std::size_t corked = outbox_.size();
+    for (std::size_t index = 0; index < count; ++index) corked -= parts[index].iov_len;
+    if (corked != 0) return 0;  // in more parts than these
+    parts[count++] = {const_cast<char*>(bytes.data()), bytes.size()};
+    msghdr message{};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = count;
+    int result = loop_.reactor().send_now(fd(), message);
+    if (result <= 0) return 0;
+    auto sent = static_cast<std::size_t>(result);
+    sent_bytes_ += sent;
+    std::size_t of_outbox = std::min(sent, outbox_.size());
+    outbox_.consume(of_outbox);
+    return sent - of_outbox;
 }
 
 // True: it is done, with `result`.

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 
 namespace stepwise::net {
 
@@ -71,6 +72,8 @@ public:
         outbox_.commit(bytes);
         schedule_flush();
     }
+    // For much at once: what the socket takes now is not copied, the rest is corked.
+    void append(std::string_view bytes);
     void write(const SharedBytes& bytes) {
         outbox_.append(bytes);
         schedule_flush();
@@ -123,6 +126,7 @@ private:
     }
     void queue_flush() noexcept;
     void report_later() noexcept;
+    std::size_t send_now(std::string_view bytes) noexcept;
     bool start_send() noexcept;
     void take_sent() noexcept;
     void fail(int error) noexcept;

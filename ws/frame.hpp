@@ -82,8 +82,14 @@ void append_frame(Sink& sink, Opcode opcode, std::string_view payload, bool fin 
                   std::optional<MaskKey> mask_key = std::nullopt) {
     FrameHeader header{.payload_bytes = payload.size(), .masked = mask_key.has_value(), .fin = fin, .opcode = opcode};
     if (mask_key) header.mask_key = *mask_key;
-    char* const out = sink.prepare(frame_header_size(payload.size(), header.masked) + payload.size());
+    const bool apart = !mask_key && payload.size() > net::copied_bytes_max;
+    const std::size_t room = frame_header_size(payload.size(), header.masked) + (apart ? 0 : payload.size());
+    char* const out = sink.prepare(room);
     const std::size_t header_bytes = write_frame_header(out, header);
+    if (apart) {
+        sink.commit(header_bytes);
+        return net::append(sink, payload);
+    }
     if (!payload.empty()) std::memcpy(out + header_bytes, payload.data(), payload.size());
     if (mask_key) apply_mask({out + header_bytes, payload.size()}, *mask_key);
     sink.commit(header_bytes + payload.size());

@@ -1,4 +1,5 @@
 #include <stepwise/runtime/reactor/attempt.hpp>
+#include <stepwise/runtime/reactor/reactor.hpp>
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -67,6 +68,12 @@ ssize_t call(const Operation& operation) noexcept {
 }
 
 }  // namespace
+
+int Reactor::send_now(int socket, const msghdr& message) noexcept {
+    Operation operation([](Operation&) noexcept {});
+    operation.prepare_send_message(socket, &message);
+    return attempt(operation);
+}
 
 int attempt(const Operation& operation) noexcept {
     if (operation.kind == OperationKind::accept) return accept_next(operation.fd);

@@ -107,6 +107,10 @@ public:
     // queues what completed. One call a turn: it also submits what this turn prepared.
     virtual void wait(std::optional<Duration> timeout) = 0;
 
+    // Sends what the socket takes at once, without an operation: its count, or minus an errno (-EAGAIN: nothing). Not
+    // while an operation sends on the same socket.
+    virtual int send_now(int socket, const msghdr& message) noexcept;
+
     // Nothing is pending: a poll without waiting can be left out.
     virtual bool idle() const noexcept = 0;
 

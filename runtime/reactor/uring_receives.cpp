@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cassert>
 #include <cerrno>
 
@@ -141,7 +142,9 @@ void UringReceives::deliver(ReceiveRecord& record) {
         bytes.swap(record.held);
         record.target->received(bytes);
     }
-    while (record.delivering() && !record.chain.empty()) deliver_buffer(record);
+    while (record.delivering() && !record.chain.empty()) {
+        if (record.chain.first == record.chain.last || !deliver_joined(record)) deliver_buffer(record);
+    }
     if (record.delivering() && record.readable) read_once(record);
     if (record.delivering() && record.ended) end(record);
 }
@@ -155,6 +158,22 @@ void UringReceives::deliver_buffer(ReceiveRecord& record) {
     };
     Lease lease(*buffers_, buffers_->pop(record.chain));
     record.target->received(buffers_->bytes(lease.id));
+}
+
+// What came in several buffers is one piece for the target: of a message longer than a buffer it would keep the parts
+// itself, and copy them more than once. False if not even the first of them fits.
+bool UringReceives::deliver_joined(ReceiveRecord& record) {
+    if (block_.empty()) block_.resize(block_bytes_);
+    std::size_t size = 0;
+    while (!record.chain.empty()) {
+        std::span<char> bytes = buffers_->bytes(static_cast<std::uint16_t>(record.chain.first));
+        if (size + bytes.size() > block_.size()) break;
+        std::copy(bytes.begin(), bytes.end(), block_.begin() + static_cast<std::ptrdiff_t>(size));
+        size += bytes.size();
+        buffers_->give_back(buffers_->pop(record.chain));
+    }
+    if (size != 0) record.target->received(std::span(block_).first(size));
+    return size != 0;
 }
 
 void UringReceives::read_once(ReceiveRecord& record) {

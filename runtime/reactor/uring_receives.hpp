@@ -62,6 +62,7 @@ private:
 
     static void run(ReadyNode& node);
     void deliver(ReceiveRecord& record);
+    bool deliver_joined(ReceiveRecord& record);
     void deliver_buffer(ReceiveRecord& record);
     void read_once(ReceiveRecord& record);
     void end(ReceiveRecord& record);

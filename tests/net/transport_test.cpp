@@ -91,6 +91,20 @@ TEST_CASE("a flush sends what is corked before the turn's end") {
     CHECK(scene.peer.read_now() == "later");
 }
 
+TEST_CASE("much at once is sent at once, behind what is corked") {
+    Scene scene(unix_pair(SOCK_SEQPACKET));
+    const std::string much(net::copied_bytes_max + 1, 'm');
+    scene.world.loop().call_soon([&] {
+        scene.write("head ");
+        scene.write(much);
+        CHECK(scene.transport->queued_bytes() == 0);
+        scene.write("tail");
+    });
+    scene.world.settle();
+    CHECK(scene.peer.read_now() == "head " + much);
+    CHECK(scene.peer.read_now() == "tail");
+}
+
 TEST_CASE("much goes out in parts, whole and in order, and drained is told once") {
     Scene scene(unix_pair());
     limit_send_buffer(scene.transport->fd());
@@ -293,7 +307,7 @@ TEST_CASE("a reset found by the receiving side leaves a send alone that the kern
 TEST_CASE("drained is told even if a flush found it while more was corked") {
     Scene scene(unix_pair());
     scene.world.loop().call_soon([&] {
-        scene.write(std::string(100'000, 'f'));
+        for (int piece = 0; piece < 20; ++piece) scene.write(std::string(5000, 'f'));
         CHECK(scene.transport->is_full());
         scene.transport->flush();
         scene.write("corked behind it");

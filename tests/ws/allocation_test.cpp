@@ -1,6 +1,7 @@
 // What a request and a message cost once warm: no allocation. Counted by this program's own operator new; a sanitizer
 // brings its own, and turns the frame pool off.
 #include <stepwise/tests/ws/support.hpp>
+#include <stepwise/ws/broadcast.hpp>
 
 #include <doctest/doctest.h>
 
@@ -53,6 +54,17 @@ Coro<void> echo(Connection& connection) {
     }
 }
 
+class ToAll : public ws::WebSocketHandler {
+public:
+    explicit ToAll(ws::Broadcast& everyone) : everyone_(everyone) {}
+    void open() { everyone_.add(connection()); }
+    void on_message(MessageView message) { everyone_.send(message.data); }
+    void on_close() { everyone_.remove(connection()); }
+
+private:
+    ws::Broadcast& everyone_;
+};
+
 Coro<Response> answer_later(const Request& request) {
     co_return Response(200, request.body().empty() ? "short" : "body", "text/plain");
 }
@@ -63,11 +75,13 @@ struct Scene : WsServed {
         router.get("/", [](const Request&) { return Response::text("Hello, World!"); });
         router.get("/users/{id}", [](const Request&) { return Response::text("Hello, user!"); });
         router.get("/later", answer_later);
+        router.post("/later", answer_later);
         router.post("/body", [](const Request& request) {
             return Response(200, request.body().size() == 3000 ? "all" : "some", "text/plain");
         });
         router.get("/ws", ws::handler<Echo>());
         router.get("/ws_later", ws::coroutine(echo));
+        router.get("/ws_all", ws::handler<ToAll>(ws::ConnectionOptions(), std::ref(everyone)));
         serve(std::move(router));
     }
 
@@ -82,6 +96,8 @@ struct Scene : WsServed {
         }
         return allocations - before;
     }
+
+    ws::Broadcast everyone;
 };
 
 }  // namespace
@@ -94,6 +110,7 @@ TEST_CASE("a request costs no allocation once warm") {
     CHECK(scene.allocations_of(client, post("/body", std::string(3000, 'b'))) == 0);
     CHECK(scene.allocations_of(client, get("/nowhere%20here")) <= 2000);
     CHECK(scene.allocations_of(client, get("/later")) == 0);
+    CHECK(scene.allocations_of(client, post("/later", std::string(3000, 'b'))) == 0);
 }
 
 TEST_CASE("an echoed message costs no allocation once warm, with either face") {
@@ -105,6 +122,14 @@ TEST_CASE("an echoed message costs no allocation once warm, with either face") {
     CHECK(scene.allocations_of(coroutine, text_frame("hello")) == 0);
     CHECK(scene.allocations_of(coroutine, text_frame(std::string(1500, 'x'))) == 0);
     CHECK(scene.allocations_of(coroutine, text_frame("one") + text_frame("two")) == 0);
+}
+
+TEST_CASE("messages to all cost one allocation for each 2 KiB of them, however many they are") {
+    Scene scene;
+    std::vector<Peer> listeners;
+    for (int index = 0; index < 10; ++index) listeners.push_back(scene.open("/ws_all"));
+    Peer sender = scene.open("/ws_all");
+    CHECK(scene.allocations_of(sender, text_frame(std::string(64, 'x'))) <= 1000 * 66 / 2048 + 1);
 }
 
 #else

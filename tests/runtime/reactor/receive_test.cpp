@@ -63,6 +63,24 @@ TEST_CASE_TEMPLATE("a reset ends receiving with ECONNRESET", Kind, EVERY_REACTOR
     world.close(pair.here);
 }
 
+TEST_CASE_TEMPLATE("what lies ready comes in one piece, also where it fills several buffers", Kind, EVERY_REACTOR) {
+    ReactorOptions options;
+    options.receive_buffers = 16;
+    options.receive_buffer_bytes = 1500;
+    World<Kind> world(options);
+    if (world.is_missing()) return;
+    Pair pair = socket_pair();
+    std::string sent = pattern(5000);
+    TestReceiver receiver;
+    send_text(pair.there.get(), sent);
+    world.reactor().start_receiving(pair.here.get(), receiver);
+    REQUIRE(world.until([&] { return receiver.bytes.size() == sent.size(); }));
+    CHECK(receiver.bytes == sent);
+    CHECK(receiver.calls == 1);
+    world.reactor().stop_receiving(receiver);
+    world.close(pair.here);
+}
+
 TEST_CASE_TEMPLATE("a large stream arrives whole however often it is paused", Kind, EVERY_REACTOR) {
     ReactorOptions options;
     options.receive_buffers = 16;
