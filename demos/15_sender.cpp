@@ -216,7 +216,7 @@ Coro<> connect_and_receive(std::string url, const Case& shown) {
     Task<> ticking = EventLoop::current().create_task(tick());
     ws::ClientConnection connection = co_await ws::connect(url);
     co_await shown.receiver(*connection);
-    co_await stepwise::sleep(0s);  // the clock's own turn
+    co_await stepwise::sleep(0s);  // a turn for the clock, to see how long it stood still
 }
 
 // What a program of its own would do, in a thread of its own.
