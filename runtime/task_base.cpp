@@ -1,4 +1,3 @@
-#include <stepwise/runtime/errors.hpp>
 #include <stepwise/runtime/task_base.hpp>
 
 #include <cassert>
@@ -64,8 +63,8 @@ int TaskBase::cancelling_in_all() const noexcept {
     return count;
 }
 
-void TaskBase::throw_cancelled() const {
-    throw cancel_reason_ ? CancelledError(*cancel_reason_) : CancelledError();
+CancelledError TaskBase::cancelled_error() const {
+    return cancel_reason_ ? CancelledError(*cancel_reason_) : CancelledError();
 }
 
 int TaskBase::uncancel() noexcept {
