@@ -19,7 +19,7 @@ import python_suite  # noqa: E402
 
 INCLUDE, COMPILER = sys.argv[1], sys.argv[2:]
 BASE = "#include <string>\n#include <vector>\nint main() {}\n"
-README_BUDGET = 4.5
+README_BUDGET = 5.0
 HEADER_BUDGET = 5.0
 ROUNDS, ROUNDS_MAX = 3, 20
 # Each costs a third of <string> and <vector> or more, and belongs into a source.
