@@ -181,7 +181,7 @@ class Sender(TalkingCase):
             self.assert_waits(lines)
             self.assert_ends(lines, "closed: 1000")
             sender_ticks, _, receiver_ticks, receiver_gap = self.clocks(lines)
-            self.assertLessEqual(receiver_ticks, 10)
+            self.assertLess(receiver_ticks, sender_ticks / 2)  # a few more while a busy machine brings a message
             self.assertGreaterEqual(receiver_gap, 0.9)
             self.assertGreaterEqual(sender_ticks, 20)
 
