@@ -118,6 +118,7 @@ public:
 
 private:
     void received(std::span<char> bytes) override {
+        if (answered_.done()) return;  // the task that waits was cancelled in this turn, and ends us in the next
         parser_.receive_data({bytes.data(), bytes.size()});
         http::ResponseEvent event = parser_.next_event();
         while (std::holds_alternative<http::InterimResponse>(event)) event = parser_.next_event();

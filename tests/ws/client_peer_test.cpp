@@ -135,6 +135,23 @@ TEST_CASE("a cancelled connect has closed its socket") {
     CHECK(peer.read_to_end().empty());
 }
 
+TEST_CASE("an answer that arrives in the turn of the cancellation opens nothing") {
+    Fake fake;
+    Task<ClientConnection> opening = fake.loop().create_task(ws::connect(fake.url));
+    Peer peer = fake.accept();
+    std::string request = peer.read_until("\r\n\r\n");
+    SUBCASE("an opening one") {
+        REQUIRE(peer.try_send(Fake::answer_to(request)) > 0);
+    }
+    SUBCASE("a refusal") {
+        REQUIRE(peer.try_send("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n") > 0);
+    }
+    fake.loop().call_soon([&] { opening.cancel(); });
+    fake.run_until([&] { return opening.done(); });
+    CHECK(opening.cancelled());
+    CHECK(fake.lost.empty());
+}
+
 TEST_CASE("the request is what RFC 6455 §4.1 asks for, with the program's own fields") {
     Fake fake;
     ws::ConnectOptions options;
