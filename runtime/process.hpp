@@ -1,8 +1,9 @@
 // Process: a child process, its input and outputs as pipes to await, and its end, without a zombie or a signal handler:
 // pidfd_open(2).
 //
-//     ProcessOutput ls = co_await run_process({"ls", "-l"});          // all at once, bounded
-//     Process sort = Process::start({"sort"});                        // or piece by piece
+//     ProcessOptions list{"ls", "-l"};                        // named: no braces beside a co_await
+//     ProcessOutput output = co_await run_process(list);      // all at once, bounded
+//     Process sort = Process::start({"sort"});                // or piece by piece
 //
 // A Process owns its child: at its end one that still runs is killed (SIGKILL) and reaped. The program is searched in
 // PATH; no shell is between. One task at a time for each pipe, and for wait(). The loop's thread.

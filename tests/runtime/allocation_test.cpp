@@ -1,35 +1,10 @@
 // Law 4, by counting: this program's own operator new. A sanitizer brings its own, and turns the frame pool off.
+#include <stepwise/tests/allocations.hpp>
 #include <stepwise/tests/runtime/support.hpp>
 
 #include <cstdio>
-#include <cstdlib>
-#include <new>
-
-#if STEPWISE_FRAME_POOL && !defined(__SANITIZE_THREAD__)
-#define COUNTS_ALLOCATIONS 1
-#else
-#define COUNTS_ALLOCATIONS 0
-#endif
 
 #if COUNTS_ALLOCATIONS
-
-namespace {
-
-long allocations = 0;
-
-}  // namespace
-
-void* operator new(std::size_t bytes) {
-    ++allocations;
-    if (void* memory = std::malloc(bytes)) return memory;
-    throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept {
-    std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-    std::free(memory);
-}
 
 namespace {
 
