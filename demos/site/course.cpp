@@ -14,7 +14,7 @@ namespace course {
 // What the pages say around a chapter.
 struct Words {
     std::string_view language, html_language, other, other_html, other_name;
-    std::string_view course, about, no_chapter, glossary, previous, next, not_found, back;
+    std::string_view course, about, no_chapter, further, glossary, previous, next, not_found, back;
 };
 
 namespace {
@@ -24,10 +24,11 @@ namespace fs = std::filesystem;
 constexpr Words words_of[] = {
     {"en", "en", "zh", "zh-CN", "中文", "The course",
      "Each chapter has one idea, one program that you can run, and what it really printed.",
-     "No chapter was found: --course names the folder that they are in.", "Glossary", "Before", "Next",
-     "There is no such page", "All chapters"},
+     "No chapter was found: --course names the folder that they are in.", "Beside the chapters", "Glossary", "Before",
+     "Next", "There is no such page", "All chapters"},
     {"zh", "zh-CN", "en", "en", "English", "教程", "一章只讲一件事：一个能运行的程序，和它真实的输出。",
-     "没有找到任何章节：请用 --course 指定它们所在的文件夹。", "术语表", "上一章", "下一章", "没有这一页", "全部章节"},
+     "没有找到任何章节：请用 --course 指定它们所在的文件夹。", "章节之外", "术语表", "上一页", "下一页", "没有这一页",
+     "全部章节"},
 };
 
 // Whose sources the chapters may link to.
@@ -57,6 +58,11 @@ bool is_name(std::string_view name) {
 bool is_file_name(std::string_view name, std::string_view ending) {
     return name.size() > ending.size() && name.substr(name.size() - ending.size()) == ending &&
            is_name(name.substr(0, name.size() - ending.size()));
+}
+
+// 01-sync is a chapter; a page without a number stands beside them.
+bool has_number(std::string_view slug) {
+    return slug.substr(0, 1) >= "0" && slug.substr(0, 1) <= "9";
 }
 
 std::pair<std::string_view, std::string_view> split_first(std::string_view path) {
@@ -149,22 +155,28 @@ std::vector<Course::Chapter> Course::chapters(const Words& words) const {
         const std::string slug = name.substr(0, name.size() - 3);
         found.push_back({slug, title_of(read_file(entry.path()).value_or(""), slug)});
     }
-    // Numbers stand before letters, so the glossary is the last one.
+    // Digits stand before letters: first the chapters, then the pages beside them.
     std::sort(found.begin(), found.end(), [](const Chapter& a, const Chapter& b) { return a.slug < b.slug; });
     return found;
 }
 
 http::Response Course::list(const Words& words) const {
     const std::vector<Chapter> all = chapters(words);
-    std::string content = fmt::format("<h1>{}</h1>\n<p>{}</p>\n<ol class=\"chapters\">\n", words.course,
-                                      all.empty() ? words.no_chapter : words.about);
+    std::string numbered, further;
     for (const Chapter& chapter : all) {
-        const std::size_t dot = chapter.title.find(". ");
-        const bool numbered = dot != std::string::npos;
-        content += fmt::format("<li><span>{}</span>{}</li>\n", numbered ? chapter.title.substr(0, dot) : "",
-                               link_to(chapter.slug, numbered ? chapter.title.substr(dot + 2) : chapter.title));
+        const std::size_t dot = has_number(chapter.slug) ? chapter.title.find(". ") : std::string::npos;
+        if (dot == std::string::npos) {
+            further += fmt::format("<li>{}</li>\n", link_to(chapter.slug, chapter.title));
+        } else {
+            numbered += fmt::format("<li><span>{}</span>{}</li>\n", chapter.title.substr(0, dot),
+                                    link_to(chapter.slug, chapter.title.substr(dot + 2)));
+        }
     }
-    content += "</ol>\n";
+    std::string content = fmt::format("<h1>{}</h1>\n<p>{}</p>\n<ol class=\"chapters\">\n{}</ol>\n", words.course,
+                                      all.empty() ? words.no_chapter : words.about, numbered);
+    if (!further.empty()) {
+        content += fmt::format("<h2>{}</h2>\n<ul class=\"chapters further\">\n{}</ul>\n", words.further, further);
+    }
     return page(words, 200, {std::string(words.course), content, fmt::format("/course/{}/", words.other), ""});
 }
 

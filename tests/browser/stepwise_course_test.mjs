@@ -67,11 +67,13 @@ async function checkChapter(language, slug) {
 }
 
 async function checkTheWay() {
-  await check("the list names every chapter, and the glossary", async () => {
+  await check("the list names every chapter, and behind them the pages without a number", async () => {
     for (const language of Object.keys(languages)) {
       await open(`${language}/`);
       const listed = await page.$$eval(".chapters a", nodes => nodes.map(node => node.getAttribute("href")));
-      expectEqual(listed, slugs, `the chapters in ${language}`);
+      expectEqual(listed, slugs, `the chapters and pages in ${language}`);
+      const further = await page.$$eval(".further a", nodes => nodes.map(node => node.getAttribute("href")));
+      expectEqual(further, slugs.filter(slug => !/^\d/.test(slug)), `the pages without a number in ${language}`);
     }
   });
   await check("the language switch keeps the chapter", async () => {

@@ -41,6 +41,7 @@ FILES = {
     "tutorial/README.md": "# The map\n",
     "tutorial/en/01-one.md": CHAPTER,
     "tutorial/en/02-next.md": "# 2. Next\n\n## A place\n",
+    "tutorial/en/words.md": "# Words. And more\n",
     "tutorial/zh/01-one.md": "# 1. 一\n\n第一行，\n第二\n行 code\n第三行。\n`code` x\n",
     "tutorial/en/figures/01-a.svg": "<svg xmlns='http://www.w3.org/2000/svg'/>\n",
     "demos/01_a.cpp": '#include <a>\nauto raw = R"x(no " end)x";\nint number = 10\'000;\n',
@@ -104,6 +105,14 @@ class CourseTest(unittest.TestCase):
         _, _, body = self.get("/course/en/")
         self.assertEqual(re.findall(r'<li><span>(\d*)</span><a href="([^"]+)">([^<]+)</a>', body),
                          [("1", "01-one", "One &amp; only"), ("2", "02-next", "Next")])
+
+    def test_pages_without_a_number_are_listed_below_the_chapters(self):
+        _, _, body = self.get("/course/en/")
+        _, heading, below = body.partition("<h2>Beside the chapters</h2>")
+        self.assertTrue(heading)
+        self.assertIn('<li><a href="words">Words. And more</a></li>', below)
+        self.assertNotIn("<h2>", self.get("/course/zh/")[2], "a heading over nothing")
+        self.assertIn('<a rel="next" class="next" href="words">', self.get("/course/en/02-next")[2])
 
     def test_links_are_right_on_the_site_and_those_that_lead_out_are_words(self):
         _, _, body = self.get("/course/en/01-one")

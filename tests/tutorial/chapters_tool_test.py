@@ -70,6 +70,7 @@ spoke: call -> hub | {run} | shown request_a
 ![{title}](figures/01-wheel.svg)
 """
 GLOSSARY = "# {title}\n\n## a word\n\n```sh\n./stepwise run 01\n```\n"
+README = "".join(f"| [One]({language}/01-sync.md) | [Words]({language}/glossary.md) |\n" for language in ("en", "zh"))
 WORDS = {"en": {"title": "One", "run": "The run", "out": "out", "end": "ends"},
          "zh": {"title": "同步", "run": "运行", "out": "离开", "end": "结束"}}
 
@@ -84,6 +85,7 @@ class CourseCase(unittest.TestCase):
         for language, words in WORDS.items():
             self.write(f"tutorial/{language}/01-sync.md", CHAPTER.format(language=language, **words))
             self.write(f"tutorial/{language}/glossary.md", GLOSSARY.format(**words))
+        self.write("tutorial/README.md", README)
         self.assertEqual(self.check(write=True), [])
 
     def write(self, path, text):
@@ -236,6 +238,13 @@ class Structure(CourseCase):
     def test_a_chapter_missing_in_one_language_is_found(self):
         (self.root / "tutorial/zh/glossary.md").unlink()
         self.assert_found("tutorial/en/glossary.md", 1, "there is no tutorial/zh/glossary.md")
+
+    def test_a_page_without_a_number_is_a_page_like_others(self):
+        for language in WORDS:
+            self.write(f"tutorial/{language}/pitfalls.md", "# Pitfalls\n")
+            self.assert_found(f"tutorial/{language}/pitfalls.md", 1, "tutorial/README.md does not list this page")
+        self.write("tutorial/README.md", README + "| [Pitfalls](en/pitfalls.md) | [陷阱](zh/pitfalls.md) |\n")
+        self.assertEqual(self.check(), [])
 
     def test_a_listing_missing_in_one_language_is_found(self):
         text = self.read("tutorial/zh/01-sync.md")

@@ -3,7 +3,7 @@
 import re
 import urllib.parse
 
-from pages import LANGUAGES, Page, anchor_of
+from pages import LANGUAGES, LINK, Page, anchor_of
 from problem import Problem
 
 TITLE = re.compile(r"# (\d+)\. \S")
@@ -18,6 +18,7 @@ def problems(root, pages):
             yield Problem(page.name, line, f"a fence ```{language} without a marker above it: a chapter shows only "
                                            "what is compiled and run; commands to type are ```sh")
     yield from _unused_figures(root, pages)
+    yield from _unlisted(root, pages)
 
 
 def _titles(pages):
@@ -87,3 +88,12 @@ def _unused_figures(root, pages):
         for path in sorted((root / "tutorial" / language / "figures").glob("*")):
             if path.resolve() not in used:
                 yield Problem(path.relative_to(root).as_posix(), 1, "no chapter shows this figure: remove it")
+
+
+def _unlisted(root, pages):
+    """The site finds every page; whoever reads the files finds those that tutorial/README.md lists."""
+    readme = root / "tutorial" / "README.md"
+    listed = LINK.findall(readme.read_text(encoding="utf-8")) if readme.is_file() else []
+    for page in pages:
+        if f"{page.language}/{page.path.name}" not in listed:
+            yield Problem(page.name, 1, "tutorial/README.md does not list this page: give it a row")
