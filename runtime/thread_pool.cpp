@@ -31,7 +31,9 @@ struct ThreadPool::State {
     std::vector<std::thread> threads;
 };
 
-ThreadPool::ThreadPool(Options options) : state_(std::make_unique<State>(options)) {}
+ThreadPool::ThreadPool(Options options) : state_(std::make_unique<State>(options)) {
+    if (options.threads_max == 0) throw std::invalid_argument("ThreadPool: threads_max must be at least 1");
+}
 
 ThreadPool::~ThreadPool() {
     [[maybe_unused]] Job* left = stop();
@@ -61,6 +63,8 @@ void ThreadPool::State::start_thread() {
         BlockedSignals() noexcept {
             sigset_t all;
             sigfillset(&all);
+            // But those that a thread's own mistake raises in it: blocked, they would end the program without a word.
+            for (int mistake : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS}) sigdelset(&all, mistake);
             pthread_sigmask(SIG_SETMASK, &all, &before);
         }
         ~BlockedSignals() { pthread_sigmask(SIG_SETMASK, &before, nullptr); }

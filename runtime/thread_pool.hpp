@@ -28,6 +28,7 @@ public:
         std::size_t queued_jobs_max = 10'000;
     };
 
+    // At least one thread: std::invalid_argument.
     explicit ThreadPool(Options options);
     ThreadPool(const ThreadPool&) = delete;
     ThreadPool& operator=(const ThreadPool&) = delete;

@@ -79,6 +79,12 @@ TEST_CASE("law 9: a full queue refuses a job with LimitError that names the opti
     CHECK(length(left) <= 2);
 }
 
+TEST_CASE("a pool without a thread is refused, as its jobs would wait for ever") {
+    ThreadPool::Options options;
+    options.threads_max = 0;
+    CHECK_THROWS_WITH_AS(ThreadPool{options}, "ThreadPool: threads_max must be at least 1", std::invalid_argument);
+}
+
 TEST_CASE("stop waits for the job that runs and hands back those that never ran; afterwards nothing is taken") {
     ThreadPool::Options options;
     options.threads_max = 1;
@@ -113,16 +119,20 @@ TEST_CASE("the threads of a pool take no signals, and the caller's signal mask s
     ThreadPool pool({});
     std::latch ran(1);
     int blocked = -1;
+    int mistakes_blocked = -1;
     auto look = [&] {
         sigset_t mask;
         pthread_sigmask(SIG_SETMASK, nullptr, &mask);
         blocked = sigismember(&mask, SIGINT) + sigismember(&mask, SIGTERM) + sigismember(&mask, SIGUSR1);
+        mistakes_blocked = sigismember(&mask, SIGSEGV) + sigismember(&mask, SIGBUS) + sigismember(&mask, SIGFPE);
         ran.count_down();
     };
     FunctionJob job(look);
     pool.submit(job);
     ran.wait();
     CHECK(blocked == 3);
+    // Or a crash there would end the program before any handler of it could say where.
+    CHECK(mistakes_blocked == 0);
     sigset_t after;
     pthread_sigmask(SIG_SETMASK, nullptr, &after);
     CHECK(sigismember(&after, SIGINT) == sigismember(&before, SIGINT));
