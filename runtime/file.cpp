@@ -21,10 +21,25 @@ constexpr std::size_t read_bytes = 64 * 1024;
     throw_system_error(error, fmt::format("{}({})", call, path));
 }
 
+// A reactor waits for a pipe to be ready; a file always is.
+bool can_hold_up(int fd, const std::string& path) {
+    struct stat status {};
+    if (::fstat(fd, &status) != 0) fail(errno, "fstat", path);
+    return S_ISFIFO(status.st_mode);
+}
+
+void set_non_blocking(int fd, const std::string& path) {
+    int flags = ::fcntl(fd, F_GETFL);
+    if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) fail(errno, "fcntl", path);
+}
+
 UniqueFd open_now(const std::string& path, int flags, mode_t mode) {
     for (;;) {
         UniqueFd fd(::open(path.c_str(), flags | O_CLOEXEC, mode));
-        if (fd) return fd;
+        if (fd) {
+            if (can_hold_up(fd.get(), path)) set_non_blocking(fd.get(), path);
+            return fd;
+        }
         if (errno != EINTR) fail(errno, "open", path);
     }
 }
@@ -41,6 +56,22 @@ void sync_now(int fd, const std::string& path) {
 
 }  // namespace
 
+// A reactor keeps pipes by their number: when nothing is awaited of it any more it forgets this one, which may
+// be closed then at any time.
+class File::Awaited {
+public:
+    explicit Awaited(File& file) noexcept : file_(file) { ++file_.awaited_; }
+    Awaited(const Awaited&) = delete;
+    Awaited& operator=(const Awaited&) = delete;
+    ~Awaited() {
+        if (--file_.awaited_ == 0) EventLoop::current().reactor().forget(fd());
+    }
+    int fd() const noexcept { return file_.fd(); }
+
+private:
+    File& file_;
+};
+
 Coro<File> File::open(std::string path, int flags, mode_t mode) {
     Future<UniqueFd> opening = to_thread(open_now, path, flags, mode);
     UniqueFd fd = co_await std::move(opening);
@@ -48,16 +79,20 @@ Coro<File> File::open(std::string path, int flags, mode_t mode) {
 }
 
 Coro<std::size_t> File::read_some(std::span<char> buffer) {
+    Awaited awaited(*this);
     try {
-        co_return co_await io::read(fd_.get(), buffer);
+        co_return co_await io::read(awaited.fd(), buffer);
     } catch (const std::system_error& error) {
         fail(error.code().value(), "read", path_);
     }
 }
 
 Coro<std::size_t> File::read_at(std::uint64_t offset, std::span<char> buffer) {
+    // What is more would be negative, and -1 mean the position.
+    if (offset > INT64_MAX) fail(EINVAL, "pread", path_);
+    Awaited awaited(*this);
     try {
-        co_return co_await io::read(fd_.get(), buffer, static_cast<std::int64_t>(offset));
+        co_return co_await io::read(awaited.fd(), buffer, static_cast<std::int64_t>(offset));
     } catch (const std::system_error& error) {
         fail(error.code().value(), "pread", path_);
     }
@@ -76,9 +111,10 @@ Coro<std::string> File::read_rest(std::size_t bytes_max) {
 }
 
 Coro<void> File::write_all(std::string_view bytes) {
+    Awaited awaited(*this);
     try {
         while (!bytes.empty()) {
-            std::size_t written = co_await io::write(fd_.get(), bytes);
+            std::size_t written = co_await io::write(awaited.fd(), bytes);
             bytes.remove_prefix(written);
         }
     } catch (const std::system_error& error) {

@@ -24,12 +24,14 @@ class File {
 public:
     static constexpr mode_t mode_default = 0644;
 
-    // `flags` as of open(2); O_CLOEXEC is added.
+    // `flags` as of open(2); O_CLOEXEC is added. A pipe with a name is awaited as any other; to open one waits for its
+    // other end, in a thread, unless it is opened for both (fifo(7)). Terminals are not for this: they may hold up the
+    // loop.
     static Coro<File> open(std::string path, int flags = O_RDONLY, mode_t mode = mode_default);
 
     // At the file's own position, which moves on. At least one byte, at most buffer.size(); 0 is the end.
     Coro<std::size_t> read_some(std::span<char> buffer);
-    // `offset` bytes from the start; the position stays.
+    // `offset` bytes from the start; the position stays. EINVAL for more than a file can have.
     Coro<std::size_t> read_at(std::uint64_t offset, std::span<char> buffer);
     // From the position to the end. LimitError for more than bytes_max.
     Coro<std::string> read_rest(std::size_t bytes_max);
@@ -45,8 +47,11 @@ public:
 private:
     File(UniqueFd fd, std::string path) noexcept : fd_(std::move(fd)), path_(std::move(path)) {}
 
+    class Awaited;
+
     UniqueFd fd_;
     std::string path_;
+    int awaited_ = 0;  // operations under way
 };
 
 inline constexpr std::size_t file_bytes_max_default = 64 * 1024 * 1024;

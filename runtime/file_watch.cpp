@@ -18,12 +18,6 @@ namespace {
 // One event with the longest name must fit (inotify(7)).
 constexpr std::size_t read_bytes = 16 * (sizeof(inotify_event) + NAME_MAX + 1);
 
-// While it is awaited the reactor knows the descriptor; afterwards it may be closed at any time.
-struct Forget {
-    int fd;
-    ~Forget() { EventLoop::current().reactor().forget(fd); }
-};
-
 }  // namespace
 
 FileWatch::FileWatch() : fd_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
@@ -31,22 +25,24 @@ FileWatch::FileWatch() : fd_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
 }
 
 void FileWatch::add(const std::string& path, std::uint32_t mask) {
+    Watched watched{path};
     int watch = ::inotify_add_watch(fd_.get(), path.c_str(), mask);
     if (watch < 0) throw_system_error(errno, fmt::format("inotify_add_watch({})", path));
-    paths_[watch] = path;
+    watched_[watch] = std::move(watched);
 }
 
 bool FileWatch::remove(const std::string& path) {
-    auto found = std::find_if(paths_.begin(), paths_.end(), [&](const auto& known) { return known.second == path; });
-    if (found == paths_.end()) return false;
-    // The kernel says IN_IGNORED then, which is not given: by then the number is unknown.
+    auto found = std::find_if(watched_.begin(), watched_.end(),
+                              [&](const auto& known) { return known.second.path == path && !known.second.removed; });
+    if (found == watched_.end()) return false;
+    // Behind the changes that wait in the kernel comes an IN_IGNORED then: until that the number has its path.
     ::inotify_rm_watch(fd_.get(), found->first);
-    paths_.erase(found);
+    found->second.removed = true;
     return true;
 }
 
 Coro<FileChange> FileWatch::next() {
-    Forget forget{fd_.get()};
+    io::Known known(fd_.get());
     std::vector<char> buffer(waiting_.empty() ? read_bytes : 0);
     while (waiting_.empty()) {
         std::size_t size = co_await io::read(fd_.get(), buffer);
@@ -64,10 +60,13 @@ void FileWatch::parse(const char* bytes, std::size_t size) {
         // The name is padded with zeros.
         std::string name = event.len == 0 ? std::string() : std::string(bytes + at + sizeof(event));
         at += sizeof(event) + event.len;
-        auto known = paths_.find(event.wd);
-        if (known != paths_.end()) {
-            waiting_.push_back({known->second, std::move(name), event.mask});
-            if ((event.mask & IN_IGNORED) != 0) paths_.erase(known);
+        auto known = watched_.find(event.wd);
+        if (known != watched_.end()) {
+            bool is_last = (event.mask & IN_IGNORED) != 0;
+            if (!is_last || !known->second.removed) {
+                waiting_.push_back({known->second.path, std::move(name), event.mask});
+            }
+            if (is_last) watched_.erase(known);
         } else if ((event.mask & IN_Q_OVERFLOW) != 0) {
             waiting_.push_back({"", "", event.mask});
         }

@@ -43,10 +43,15 @@ public:
     Coro<FileChange> next();
 
 private:
+    struct Watched {
+        std::string path;
+        bool removed = false;  // the kernel may still have changes of it, and an IN_IGNORED at their end
+    };
+
     void parse(const char* bytes, std::size_t size);
 
     UniqueFd fd_;
-    std::map<int, std::string> paths_;
+    std::map<int, Watched> watched_;
     std::deque<FileChange> waiting_;
 };
 

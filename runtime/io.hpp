@@ -127,6 +127,20 @@ inline Transfer write(int file, std::span<const char> from, std::int64_t offset 
     return Transfer([=](Operation& operation) { operation.prepare_write(file, from.data(), from.size(), offset); });
 }
 
+// A descriptor that is awaited while this lives. At its end the reactor forgets it, and it may be closed at any time:
+// its number may be another's then. In a frame of the task, before the operation; one at a time for a descriptor.
+class Known {
+public:
+    explicit Known(int fd) noexcept : fd_(fd) {}
+    Known(const Known&) = delete;
+    Known& operator=(const Known&) = delete;
+    ~Known() { EventLoop::current().reactor().forget(fd_); }
+    int fd() const noexcept { return fd_; }
+
+private:
+    int fd_;
+};
+
 // Which of `mask` (POLLIN, POLLOUT, POLLRDHUP, POLLPRI) is ready, with POLLERR and POLLHUP. poll(2).
 inline Poll poll(int file, std::uint32_t mask) noexcept {
     return Poll(file, mask);

@@ -55,20 +55,12 @@ Ends make_output(Stdio kind) {
     return made;
 }
 
-// While a descriptor is awaited the reactor knows it; afterwards it may be closed at any time.
-class Known {
-public:
-    explicit Known(const UniqueFd& fd) : fd_(fd.get()) {
-        if (!fd) throw std::logic_error("Process: there is no such pipe, or it was closed");
-    }
-    Known(const Known&) = delete;
-    Known& operator=(const Known&) = delete;
-    ~Known() { EventLoop::current().reactor().forget(fd_); }
-    int fd() const noexcept { return fd_; }
+constexpr ProcessEnd not_known{-1, 0};
 
-private:
-    int fd_;
-};
+int checked(const UniqueFd& pipe) {
+    if (!pipe) throw std::logic_error("Process: there is no such pipe, or it was closed");
+    return pipe.get();
+}
 
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
     std::vector<char*> all;
@@ -125,16 +117,22 @@ private:
     posix_spawnattr_t attributes_;
 };
 
-// By number: the library's function lacks the name that C++ needs to call it.
+// By number: the library's functions lack the name that C++ needs to call them.
+// None: with SIGCHLD ignored the child may be gone already, and its number another's.
 UniqueFd open_pid_file(pid_t pid) {
     UniqueFd file(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-    if (!file) {
+    if (!file && errno != ESRCH) {
         int error = errno;
         ::kill(pid, SIGKILL);
-        ::waitpid(pid, nullptr, 0);
+        while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) continue;
         throw_system_error(error, "pidfd_open");
     }
     return file;
+}
+
+// To the process itself, never to another that has its number by now: pidfd_send_signal(2).
+bool send(const UniqueFd& pid_file, int number) noexcept {
+    return ::syscall(SYS_pidfd_send_signal, pid_file.get(), number, nullptr, 0) == 0;
 }
 
 }  // namespace
@@ -144,7 +142,9 @@ Process::Process(pid_t pid, UniqueFd pid_file, UniqueFd input, UniqueFd output, 
       pid_file_(std::move(pid_file)),
       input_(std::move(input)),
       output_(std::move(output)),
-      errors_(std::move(errors)) {}
+      errors_(std::move(errors)) {
+    if (!pid_file_) end_ = not_known;
+}
 
 Process Process::start(const ProcessOptions& options) {
     if (options.arguments.empty() || options.arguments[0].empty()) {
@@ -164,7 +164,7 @@ Process Process::start(const ProcessOptions& options) {
 
 Process::~Process() {
     if (pid_ == 0 || end_) return;
-    ::kill(pid_, SIGKILL);  // not reaped yet, so the number is still this child's
+    send(pid_file_, SIGKILL);
     reap(0);
 }
 
@@ -174,7 +174,7 @@ bool Process::reap(int options) {
     while (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | options) != 0) {
         if (errno == EINTR) continue;
         // Somebody else has taken it, as with SIGCHLD ignored: how it ended is not known.
-        end_ = ProcessEnd{-1, 0};
+        end_ = not_known;
         return true;
     }
     if (info.si_pid == 0) return false;
@@ -184,19 +184,21 @@ bool Process::reap(int options) {
 }
 
 Coro<ProcessEnd> Process::wait() {
-    Known pid_file(pid_file_);
+    if (end_) co_return *end_;
+    io::Known pid_file(checked(pid_file_));
     while (!end_ && !reap(WNOHANG)) co_await io::poll(pid_file.fd(), POLLIN);
     co_return *end_;
 }
 
 bool Process::send_signal(int number) {
     if (end_ || reap(WNOHANG)) return false;
-    if (::kill(pid_, number) != 0) throw_system_error(errno, fmt::format("kill({}, {})", pid_, number));
-    return true;
+    if (send(pid_file_, number)) return true;
+    if (errno == ESRCH) return false;  // it ended just now, and somebody else has reaped it
+    throw_system_error(errno, fmt::format("pidfd_send_signal({}, {})", pid_, number));
 }
 
 Coro<void> Process::write_all(std::string_view bytes) {
-    Known input(input_);
+    io::Known input(checked(input_));
     while (!bytes.empty()) {
         std::size_t written = co_await io::send(input.fd(), bytes);
         bytes.remove_prefix(written);
@@ -204,7 +206,7 @@ Coro<void> Process::write_all(std::string_view bytes) {
 }
 
 Coro<std::size_t> Process::read(const UniqueFd& pipe, std::span<char> buffer) {
-    Known known(pipe);
+    io::Known known(checked(pipe));
     co_return co_await io::read(known.fd(), buffer);
 }
 

@@ -42,7 +42,7 @@ struct ProcessOptions {
     Stdio errors = Stdio::pipe;
 };
 
-// How it ended.
+// How it ended. An exit code of -1: not known, as somebody else has reaped it; with SIGCHLD ignored the kernel does.
 struct ProcessEnd {
     int exit_code = 0;
     int signal = 0;  // that killed it; 0: it exited
@@ -68,7 +68,7 @@ public:
     pid_t pid() const noexcept { return pid_; }
 
     // All of it to the child's input, which is a socket, as a pipe would end us by SIGPIPE; std::system_error with
-    // EPIPE when the child reads no more. Cancelled, it has written a part.
+    // EPIPE when the child reads no more. Cancel-safe in that nothing is left behind; a part has been written then.
     Coro<void> write_all(std::string_view bytes);
     // The child reads the end of its input.
     void close_input() noexcept { input_.reset(); }
@@ -105,8 +105,8 @@ struct ProcessOutput {
 
 inline constexpr std::size_t process_output_bytes_max_default = 16 * 1024 * 1024;
 
-// Starts it, gives it `input`, collects both outputs until it ends. LimitError when one of them is longer than
-// bytes_max; the child is killed then, as when this is cancelled.
+// Starts it, gives it `input`, waits for its end and for that of both outputs, which its own children may hold open
+// longer. LimitError when one of them is longer than bytes_max. Cancel-safe: the child is killed and reaped then.
 Coro<ProcessOutput> run_process(ProcessOptions options, std::string input = {},
                                 std::size_t bytes_max = process_output_bytes_max_default);
 

@@ -149,7 +149,11 @@ bool EpollReactor::submit(Operation& operation) {
         return true;
     }
     EpollEntry& entry = table_.at(operation.fd);
-    if (entry.kind == EpollEntry::Kind::file) return submit_to_file(operation);
+    if (entry.kind == EpollEntry::Kind::file) {
+        // Not kept: when the file is closed its number may be a socket's, and nobody has to tell the reactor of files.
+        table_.forget(operation.fd);
+        return submit_to_file(operation);
+    }
     if (try_at_submit(entry, operation)) return true;
     operation.state = Operation::State::pending;
     append(list_of(entry, operation.kind), operation);

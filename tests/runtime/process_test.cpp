@@ -158,3 +158,31 @@ TEST_CASE("a cancelled run ends its child; a cancelled wait does not") {
     CHECK(run(Bodies::wait_is_cancelled()));
     CHECK(no_child_is_left());
 }
+
+TEST_CASE(
+    "where SIGCHLD is ignored the kernel reaps: the end is seen, how it was is not known, nobody else is killed") {
+    struct Ignored {
+        Ignored() { ::signal(SIGCHLD, SIG_IGN); }
+        ~Ignored() { ::signal(SIGCHLD, SIG_DFL); }
+    } ignored;
+    struct Bodies {
+        static Coro<ProcessEnd> ends() {
+            Process process = Process::start(shell("exit 3"));
+            char byte = 0;
+            std::span<char> one(&byte, 1);
+            std::size_t count = co_await process.read_output(one);
+            CHECK(count == 0);
+            ProcessEnd end = co_await process.wait();
+            CHECK_FALSE(process.kill());
+            co_return end;
+        }
+        static Coro<pid_t> let_go() {
+            Process process = Process::start({"cat"});
+            co_return process.pid();
+        }
+    };
+    CHECK(run(Bodies::ends()) == ProcessEnd{-1, 0});
+    pid_t pid = run(Bodies::let_go());
+    CHECK(::kill(pid, 0) == -1);
+    CHECK(no_child_is_left());
+}
