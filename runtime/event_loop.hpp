@@ -202,6 +202,7 @@ private:
     static void fire_call(Timer& timer) noexcept;
 
     void offload(Operation& operation) override { executor_.offload(*this, operation); }
+    bool withdraw_offloaded(Operation& operation) noexcept override { return executor_.withdraw_offloaded(operation); }
     void abandon_offloaded(Operation& operation) noexcept override { executor_.abandon_offloaded(operation); }
 
     // Throws std::logic_error while a loop runs; else this is the loop's thread from here on.

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <latch>
 
@@ -27,12 +28,22 @@ public:
     FileJob(EventLoop& loop, Operation& operation) noexcept
         : LoopJob(loop, &FileJob::run_here, &FileJob::returned), operation_(&operation), request_(operation) {}
 
+    // False: a thread has begun with it. Else the job itself still comes back, when a thread gets to it.
+    bool withdraw() noexcept {
+        State queued = State::queued;
+        if (!state_.compare_exchange_strong(queued, State::withdrawn)) return false;
+        operation_ = nullptr;
+        return true;
+    }
     void abandon() noexcept {
+        if (withdraw()) return;
         ran_.wait();
         operation_ = nullptr;
     }
 
 private:
+    enum class State : std::uint8_t { queued, begun, withdrawn };
+
     // What the thread needs, copied: the operation itself belongs to the loop's thread.
     struct Request {
         explicit Request(const Operation& operation) noexcept
@@ -59,6 +70,8 @@ private:
     }
     static void run_here(Job& job) noexcept {
         auto& self = static_cast<FileJob&>(job);
+        State queued = State::queued;
+        if (!self.state_.compare_exchange_strong(queued, State::begun)) return self.post_back();
         ssize_t count;
         do {
             count = perform(self.request_);
@@ -77,6 +90,7 @@ private:
 
     Operation* operation_;
     Request request_;
+    std::atomic<State> state_ = State::queued;
     int result_ = 0;
     std::latch ran_{1};
 };
@@ -85,6 +99,10 @@ void Executor::offload(EventLoop& loop, Operation& operation) {
     auto job = std::make_unique<FileJob>(loop, operation);
     pool_.submit(*job);
     operation.offloaded_job = job.release();
+}
+
+bool Executor::withdraw_offloaded(Operation& operation) noexcept {
+    return static_cast<FileJob*>(operation.offloaded_job)->withdraw();
 }
 
 void Executor::abandon_offloaded(Operation& operation) noexcept {

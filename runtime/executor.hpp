@@ -93,6 +93,7 @@ public:
     // No job is on its way.
     bool idle() const noexcept { return jobs_ == 0; }
     void offload(EventLoop& loop, Operation& operation);
+    bool withdraw_offloaded(Operation& operation) noexcept;
     void abandon_offloaded(Operation& operation) noexcept;
     // Stops the threads and drops what never ran.
     void stop() noexcept;

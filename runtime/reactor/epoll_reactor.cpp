@@ -206,9 +206,11 @@ void EpollReactor::cancel(Operation& operation) noexcept {
     if (operation.state != Operation::State::pending) return;
     if (operation.offloaded) {
         operation.state = Operation::State::cancelling;
-        return;
+        if (!host_.withdraw_offloaded(operation)) return;
+        operation.state = Operation::State::idle;
+    } else {
+        take_out(operation);
     }
-    take_out(operation);
     operation.result = -ECANCELED;
     operation.complete(operation);
 }

@@ -7,8 +7,8 @@
 // All calls belong to the loop's thread, but for `wake`. Nothing here runs user code: results go to the ready queue.
 #pragma once
 
-#include <stepwise/runtime/ready_queue.hpp>
 #include <stepwise/runtime/reactor/operation.hpp>
+#include <stepwise/runtime/ready_queue.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -27,6 +27,9 @@ public:
     // Runs `operation` (read or write of a regular file) on a thread, stores its result there and calls
     // `Reactor::finish_offloaded` back on the loop's thread. Throws if the thread pool refuses.
     virtual void offload(Operation& operation) = 0;
+    // Takes an offloaded operation back that no thread has begun: finish_offloaded will not be called for it. False: it
+    // is too late for that.
+    virtual bool withdraw_offloaded(Operation& operation) noexcept = 0;
     // Blocks until the thread is done with an offloaded operation; finish_offloaded will not be called for it.
     virtual void abandon_offloaded(Operation& operation) noexcept = 0;
 

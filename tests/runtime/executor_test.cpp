@@ -1,9 +1,13 @@
+#include <stepwise/runtime/io.hpp>
 #include <stepwise/runtime/timeout.hpp>
 #include <stepwise/tests/runtime/support.hpp>
+
+#include <fcntl.h>
 
 #include <atomic>
 #include <latch>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 
@@ -138,4 +142,48 @@ TEST_CASE("a result whose move throws is the exception of the future") {
         co_return "moved";
     };
     CHECK(world.run(waits(future)) == "cannot be moved again");
+}
+
+TEST_CASE("a file operation that waits for a thread can be cancelled at once, and its frame destroyed") {
+    struct Bodies {
+        static Coro<std::string> read_some(int fd) {
+            std::string buffer(100, '\0');
+            std::size_t count = co_await io::read(fd, buffer, 0);
+            co_return buffer.substr(0, count);
+        }
+        static Coro<std::string> read_within(int fd) { co_return co_await timeout(1s, read_some(fd)); }
+    };
+    UniqueFd file(::open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC));
+    std::latch may_end(1);
+    std::optional<Task<std::string>> left;
+    {
+        World world(one_thread());
+        std::latch begun(1);
+        Future<> running = world.loop.run_in_executor([&] {
+            begun.count_down();
+            may_end.wait();
+        });
+        begun.wait();
+        Task<std::string> cancelled = world.loop.create_task(Bodies::read_some(file.get()));
+        Task<std::string> too_late = world.loop.create_task(Bodies::read_within(file.get()));
+        left = world.loop.create_task(Bodies::read_some(file.get()));
+        world.turns(3);
+        if (world.loop.reactor().name() == "io_uring") {
+            CHECK(world.loop.run_until_complete(cancelled).find("executor_test") != std::string::npos);
+            may_end.count_down();
+            return;
+        }
+        cancelled.cancel();
+        world.clock.advance(1s);
+        world.turns(3);
+        CHECK(cancelled.cancelled());
+        REQUIRE(too_late.done());
+        CHECK_THROWS_AS(too_late.result(), TimeoutError);
+        CHECK_FALSE(left->done());
+        left->cancel();
+        left.emplace(world.loop.create_task(Bodies::read_some(file.get())));
+        world.turns(3);
+        may_end.count_down();
+    }
+    CHECK(left->cancelled());
 }

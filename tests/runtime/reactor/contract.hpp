@@ -62,6 +62,7 @@ public:
 
     void push_ready(ReadyNode& node) noexcept override { ready.push(node); }
     void offload(Operation& operation) override;
+    bool withdraw_offloaded(Operation&) noexcept override { return false; }  // a thread begins at once
     void abandon_offloaded(Operation& operation) noexcept override;
 
     // Runs exactly what is ready now.

@@ -249,6 +249,7 @@ TEST_CASE("if the host's threads refuse, the operation was never started") {
     struct RefusingHost final : ReactorHost {
         void push_ready(ReadyNode&) noexcept override {}
         void offload(Operation&) override { throw std::runtime_error("no threads"); }
+        bool withdraw_offloaded(Operation&) noexcept override { return false; }
         void abandon_offloaded(Operation&) noexcept override {}
     } host;
     auto reactor = make_epoll_reactor(host, {});
