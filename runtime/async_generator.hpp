@@ -36,8 +36,8 @@ public:
     ~AsyncGenerator() { destroy(); }
 
     // The next value; nothing when the generator has ended, now or before. Throws what its body throws, once, and has
-    // ended then. A cancellation is thrown at the body's own awaits. std::logic_error while another next() is under
-    // way.
+    // ended then. std::logic_error while another next() is under way. Cancel-safe as the body's own awaits are, at
+    // which a cancellation is thrown: one that lets it pass has ended then, and what it had not yielded is gone.
     class Next;
     Next next() noexcept { return Next(*this); }
 

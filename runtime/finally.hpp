@@ -4,8 +4,9 @@
 //
 // For cleanup that awaits, which cannot stand in a catch clause or a destructor. The cleanup is shielded: who cancels
 // the task meanwhile waits for it, up to `deadline`; then it ends with TimeoutError. What the body threw is thrown;
-// else what the cleanup threw; where both failed, the cleanup's error goes to the loop's exception handler. A `finally`
-// that was never awaited runs neither. Both Coros may borrow from the caller.
+// else what the cleanup threw; where both failed, the cleanup's error goes to the loop's exception handler.
+// Cancel-safe: the cleanup has run, once. A `finally` that was never awaited runs neither. Both Coros may borrow from
+// the caller.
 #pragma once
 
 #include <stepwise/runtime/event_loop.hpp>

@@ -122,7 +122,7 @@ inline TaskGroup::Join TaskGroup::join() noexcept {
 }
 
 // Runs body(group, args…), a Coro<void>, and waits for all that it, or they, started in the group. Throws the error, or
-// a TaskGroupError if several failed. Cancelling it cancels body and children, and it ends when they have.
+// a TaskGroupError if several failed. Cancel-safe: body and children are cancelled, and it ends when they have.
 template <class Function, class... Args>
 Coro<void> task_group(Function body, Args... args) {
     EventLoop& loop = EventLoop::current();
