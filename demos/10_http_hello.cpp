@@ -4,6 +4,7 @@
 // Run:    ./stepwise run 10 --port 8000      Then: curl -i http://127.0.0.1:8000/
 // Try:    curl --data-binary @demos/10_http_hello.cpp http://127.0.0.1:8000/echo
 //         curl -i -X DELETE http://127.0.0.1:8000/     Which methods does it name, and why is HEAD among them?
+//         --threads 2. How many routers are there then, and how many connections does each know of?
 // Prints: listening on http://127.0.0.1:8000
 #include <stepwise/net/http/serve.hpp>
 #include <stepwise/ws/route.hpp>
@@ -38,13 +39,18 @@ Coro<void> echo_messages(ws::Connection& connection) {
     }
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-    net::ServerOptions options = net::parse_server_options(argc, argv, "GET / says hello, POST /echo and /ws echo.");
+// Called once for each loop.
+http::Router routes() {
     http::Router router;
     router.get("/", hello);
     router.post("/echo", echo_body);
     router.get("/ws", ws::coroutine(echo_messages));
-    return http::serve(std::move(router), options);
+    return router;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    net::ServerOptions options = net::parse_server_options(argc, argv, "GET / says hello, POST /echo and /ws echo.");
+    return http::serve(routes, options);
 }

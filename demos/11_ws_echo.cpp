@@ -24,11 +24,15 @@ public:
     bool check_origin(std::string_view) { return true; }
 };
 
+http::Router routes() {
+    http::Router router;
+    router.fallback(ws::handler<Echo>());
+    return router;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     net::ServerOptions options = net::parse_server_options(argc, argv, "Echoes WebSocket messages at any path.");
-    http::Router router;
-    router.fallback(ws::handler<Echo>());
-    return http::serve(std::move(router), options);
+    return http::serve(routes, options);
 }

@@ -14,6 +14,7 @@ namespace {
 
 constexpr int exit_wrong_argument = 2;
 constexpr std::size_t shown_bytes_max = 60;
+constexpr std::int64_t threads_max = 256;
 
 std::string one_line(std::string_view text) {
     std::string line(text);
@@ -161,7 +162,8 @@ Options& Options::add_demo_options(DemoOptions& target) {
 Options& Options::add_server_options(ServerOptions& target) {
     add_option("--host", target.host, "Address to listen on");
     add_option("--port", target.port, 0, 65535, "Port to listen on, 0 for any");
-    return add_choice("--reactor", target.reactor, {"epoll", "io_uring"}, "Which reactor to run on");
+    add_choice("--reactor", target.reactor, {"epoll", "io_uring"}, "Which reactor to run on");
+    return add_option("--threads", target.threads, 1, threads_max, "Event loops, each on a thread of its own");
 }
 
 std::optional<Options::Leave> Options::try_parse(int argc, const char* const* argv) {

@@ -33,6 +33,7 @@ struct ServerOptions {
     std::string host = "127.0.0.1";
     std::uint16_t port = 0;  // 0: any free port
     std::string reactor;     // "epoll", "io_uring", or empty: the runtime chooses
+    unsigned threads = 1;    // loops, each on a thread of its own
 };
 
 class Options {
@@ -66,7 +67,7 @@ public:
 
     Options& add_language(Language& target);             // --lang
     Options& add_demo_options(DemoOptions& target);      // --lang, --scale
-    Options& add_server_options(ServerOptions& target);  // --host, --port, --reactor
+    Options& add_server_options(ServerOptions& target);  // --host, --port, --reactor, --threads
 
     // Nothing if the program goes on. Never throws for what the user typed.
     std::optional<Leave> try_parse(int argc, const char* const* argv);

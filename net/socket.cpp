@@ -13,14 +13,23 @@ UniqueFd make_stream_socket(int family) {
     return socket;
 }
 
+namespace {
+
+void share_port(int socket) {
+    const int on = 1;
+    if (::setsockopt(socket, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) {
+        throw_system_error(errno, "setsockopt(SO_REUSEPORT)");
+    }
+}
+
+}  // namespace
+
 UniqueFd listen_on(const Address& address, ListenOptions options) {
     UniqueFd socket = make_stream_socket(address.family());
     const int on = 1;
     if (address.family() != AF_UNIX) {
         ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-        if (options.reuse_port && ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) {
-            throw_system_error(errno, "setsockopt(SO_REUSEPORT)");
-        }
+        if (options.reuse_port) share_port(socket.get());
     }
     if (::bind(socket.get(), address.get(), address.size()) != 0) {
         throw_system_error(errno, "cannot listen on " + address.to_string());
@@ -29,6 +38,19 @@ UniqueFd listen_on(const Address& address, ListenOptions options) {
         throw_system_error(errno, "cannot listen on " + address.to_string());
     }
     return socket;
+}
+
+std::vector<UniqueFd> listen_side_by_side(const Address& address, std::size_t sockets, ListenOptions options) {
+    std::vector<UniqueFd> all;
+    all.push_back(listen_on(address, options));
+    if (sockets <= 1) return all;
+    // The first one has the port to itself before it shares it: had it asked to share before bind, it would have joined
+    // whoever of the same user shares that port already.
+    share_port(all.front().get());
+    const Address shared = Address::of_local_end(all.front().get());
+    options.reuse_port = true;
+    while (all.size() < sockets) all.push_back(listen_on(shared, options));
+    return all;
 }
 
 void set_nodelay(int socket, bool on) noexcept {

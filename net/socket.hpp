@@ -6,7 +6,9 @@
 #include <stepwise/net/address.hpp>
 #include <stepwise/runtime/unique_fd.hpp>
 
+#include <cstddef>
 #include <string>
+#include <vector>
 
 namespace stepwise::net {
 
@@ -20,6 +22,11 @@ struct ListenOptions {
 // A bound, listening socket. Port 0 takes any free one. SO_REUSEADDR is set, so that a server can come back at once.
 // The error of a taken port says which address, EADDRINUSE.
 UniqueFd listen_on(const Address& address, ListenOptions options = {});
+
+// So many sockets that listen on one port, for a loop each: the kernel spreads connections over them. Port 0: all get
+// the one that the first got. TCP only. A port that is taken is refused, EADDRINUSE, even if who has it would share it;
+// later a process of the same user that asks for SO_REUSEPORT gets a share (socket(7)).
+std::vector<UniqueFd> listen_side_by_side(const Address& address, std::size_t sockets, ListenOptions options = {});
 
 // TCP only, and harmless elsewhere. tcp(7): small writes go out at once.
 void set_nodelay(int socket, bool on) noexcept;

@@ -16,12 +16,29 @@ struct LoopGroup::Slot {
     std::thread thread;
 };
 
-// Lives as long as start() runs, or the threads that it could not let go.
+// All stand, or none runs. Lives as long as start() or run(), or the threads that they could not let go.
 struct LoopGroup::Start {
-    explicit Start(std::size_t loops) : stands(loops) {}
+    Start(std::size_t loops, std::size_t first_thread) : stands(loops), first(first_thread) {}
+
+    // By the thread that starts them, once.
+    void decide() {
+        if (std::exchange(decided, true)) return;
+        try {
+            if (failure == nullptr) {
+                for (std::promise<void>& one : stands) one.get_future().get();
+            }
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        go.set_value(failure == nullptr);
+    }
+
     std::vector<std::promise<void>> stands;
+    std::size_t first;  // loops before it belong to the thread that starts the others
     std::promise<bool> go;
     std::shared_future<bool> may_go = go.get_future().share();
+    std::exception_ptr failure;
+    bool decided = false;
 };
 
 LoopGroup::LoopGroup(std::size_t loops, EventLoop::Options options) : options_(std::move(options)) {
@@ -38,24 +55,39 @@ std::size_t LoopGroup::size() const noexcept {
     return slots_.size();
 }
 
-// All stand, or none runs.
 void LoopGroup::start(Main main) {
-    if (main_) throw std::logic_error("LoopGroup::start: it was started before");
+    std::shared_ptr<Start> start = start_threads(std::move(main), 0);
+    start->decide();
+    finish_start(*start);
+}
+
+void LoopGroup::run(Main main) {
+    if (EventLoop::running() != nullptr) throw std::logic_error("LoopGroup::run: a loop runs on this thread already");
+    std::shared_ptr<Start> start = start_threads(std::move(main), 1);
+    if (start->failure == nullptr) run_loop(0, *start);
+    start->decide();  // where loop 0 has not come so far
+    finish_start(*start);
+    join();
+}
+
+std::shared_ptr<LoopGroup::Start> LoopGroup::start_threads(Main main, std::size_t first) {
+    if (main_) throw std::logic_error("LoopGroup: it was started before");
     main_ = std::move(main);
-    auto start = std::make_shared<Start>(size());
-    std::exception_ptr failure;
+    auto start = std::make_shared<Start>(size(), first);
     try {
-        for (std::size_t index = 0; index < size(); ++index) {
-            slots_[index]->thread = std::thread([this, index, start] { run(index, *start); });
+        for (std::size_t index = first; index < size(); ++index) {
+            slots_[index]->thread = std::thread([this, index, start] { run_loop(index, *start); });
         }
-        for (std::promise<void>& stands : start->stands) stands.get_future().get();
     } catch (...) {
-        failure = std::current_exception();
+        start->failure = std::current_exception();
     }
-    start->go.set_value(failure == nullptr);
-    if (failure == nullptr) return;
+    return start;
+}
+
+void LoopGroup::finish_start(Start& start) {
+    if (start.failure == nullptr) return;
     join_threads();
-    std::rethrow_exception(failure);
+    std::rethrow_exception(start.failure);
 }
 
 void LoopGroup::join() {
@@ -69,12 +101,16 @@ void LoopGroup::join_threads() noexcept {
     }
 }
 
-bool LoopGroup::post(std::size_t index, std::function<void()> function) {
-    Slot& slot = *slots_.at(index);
-    std::lock_guard lock(slot.mutex);
-    if (slot.loop == nullptr) return false;
-    slot.loop->call_soon_threadsafe(std::move(function));
-    return true;
+LoopGroup::Posting::Posting(LoopGroup& group, std::size_t index) : slot_(*group.slots_.at(index)) {
+    slot_.mutex.lock();
+}
+
+LoopGroup::Posting::~Posting() {
+    slot_.mutex.unlock();
+}
+
+EventLoop* LoopGroup::Posting::loop() const noexcept {
+    return slot_.loop;
 }
 
 void LoopGroup::stop() {
@@ -90,7 +126,7 @@ void LoopGroup::keep_error(std::exception_ptr error) noexcept {
     if (!first_error_) first_error_ = std::move(error);
 }
 
-void LoopGroup::run(std::size_t index, Start& start) noexcept {
+void LoopGroup::run_loop(std::size_t index, Start& start) noexcept {
     std::optional<EventLoop> loop;
     try {
         loop.emplace(options_);
@@ -122,6 +158,7 @@ void LoopGroup::run_main(EventLoop& loop, std::size_t index, Start& start) {
         slot.loop = &loop;
     }
     start.stands[index].set_value();
+    if (index < start.first) start.decide();
     struct CancelRest {
         EventLoop& loop;
         Slot& slot;

@@ -7,7 +7,7 @@
 //
 // What one loop owns stays on it (law 5): hand over values, sockets by their UniqueFd, immutable bytes by SharedBytes.
 // Every loop is made, run and ended on its thread. The group itself is used from the thread that made it, but for
-// post() and stop(), which any thread may call.
+// post() and stop(), which any thread may call. A program that has nothing else to do there calls run().
 #pragma once
 
 #include <stepwise/runtime/event_loop.hpp>
@@ -16,6 +16,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace stepwise {
@@ -39,19 +40,43 @@ public:
     // Waits until every main has ended; tasks that are left are cancelled. Throws the first error that one ended with,
     // by time. Once.
     void join();
+    // start and join in one, with loop 0 on the calling thread, where no loop runs yet: std::logic_error.
+    void run(Main main);
     // Asks every main to stop, by cancelling it. Any thread.
     void stop();
 
-    // function() runs on that loop's thread, soon. False if the loop has ended, or has not been started: then it is
-    // dropped. Any thread.
-    bool post(std::size_t index, std::function<void()> function);
+    // function() runs and ends on that loop's thread, soon; it need not be copyable, so it may own a socket. False if
+    // the loop has ended, or has not been started: then it is dropped here. One that the loop has no turn left for is
+    // dropped there. Any thread.
+    template <class Function>
+    bool post(std::size_t index, Function function) {
+        Posting posting(*this, index);
+        if (posting.loop() == nullptr) return false;
+        posting.loop()->call_soon_threadsafe(std::move(function));
+        return true;
+    }
 
 private:
     struct Slot;
     struct Start;
 
-    void run(std::size_t index, Start& start) noexcept;
+    // Holds the loop, if it stands: it does not end meanwhile.
+    class Posting {
+    public:
+        Posting(LoopGroup& group, std::size_t index);
+        Posting(const Posting&) = delete;
+        Posting& operator=(const Posting&) = delete;
+        ~Posting();
+        EventLoop* loop() const noexcept;
+
+    private:
+        Slot& slot_;
+    };
+
+    std::shared_ptr<Start> start_threads(Main main, std::size_t first);
+    void run_loop(std::size_t index, Start& start) noexcept;
     void run_main(EventLoop& loop, std::size_t index, Start& start);
+    void finish_start(Start& start);
     void join_threads() noexcept;
     void keep_error(std::exception_ptr error) noexcept;
 

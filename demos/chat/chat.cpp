@@ -15,8 +15,11 @@ namespace net = stepwise::net;
 int main(int argc, char** argv) {
     net::ServerOptions options = net::parse_server_options(argc, argv, "A chat room in the browser.");
     chat::Room room;
-    http::Router router;
-    router.get("/", [](const http::Request&) { return http::Response::html(std::string(chat_page)); });
-    router.get("/socket", chat::route(room));
-    return http::serve(std::move(router), options);
+    auto routes = [&room] {
+        http::Router router;
+        router.get("/", [](const http::Request&) { return http::Response::html(std::string(chat_page)); });
+        router.get("/socket", chat::route(room));
+        return router;
+    };
+    return http::serve(routes, options);
 }

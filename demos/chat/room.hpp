@@ -2,17 +2,18 @@
 //
 // What a person sends is what they say, as plain text. What they hear is JSON, one object a message: `welcome` tells a
 // newcomer the name that was given; `join`, `say` and `leave` tell everyone who, when and from where; `error` tells one
-// person what was refused. The room must outlive its connections. The loop's thread.
+// person what was refused. The room must outlive its connections, which may belong to several loops. Any loop's thread.
 #pragma once
 
 #include <fmt/chrono.h>
 
 #include <algorithm>
 #include <ctime>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <stepwise/ws/broadcast.hpp>
 #include <stepwise/ws/route.hpp>
+#include <stepwise/ws/shared_broadcast.hpp>
 #include <stepwise/ws/utf8.hpp>
 #include <string>
 #include <string_view>
@@ -37,10 +38,12 @@ inline bool is_blank(std::string_view text) {
     return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
 }
 
+// Who is here, and what everyone is told about it, change together: that is what the mutex is for.
 class Room {
 public:
     // The name of the newcomer: the wanted one, with a number if someone has it already. Nothing: the room is full.
     std::optional<std::string> enter(ws::Connection& connection, const std::string& wanted) {
+        std::lock_guard lock(mutex_);
         if (members_.size() >= members_max) return std::nullopt;
         std::string name = wanted;
         for (int number = 2; is_taken(name); ++number) name = fmt::format("{} {}", wanted, number);
@@ -58,6 +61,7 @@ public:
 
     // Who leaves is no member any more when the others are told, so does not hear it.
     void leave(ws::Connection& connection, std::string_view name) {
+        std::lock_guard lock(mutex_);
         std::erase_if(members_, [&](const Member& member) { return member.connection == &connection; });
         everyone_.remove(connection);
         announce({{"type", "leave"}, {"name", name}, {"online", names()}}, connection);
@@ -86,8 +90,9 @@ private:
         return all;
     }
 
+    std::mutex mutex_;
     std::vector<Member> members_;  // in the order in which they came
-    ws::Broadcast everyone_;
+    ws::SharedBroadcast everyone_;
 };
 
 // One connection's side: made for it, told of its messages, and gone with it.

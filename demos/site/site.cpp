@@ -58,6 +58,18 @@ public:
     void on_message(ws::MessageView message) { write_message(message.data, !message.is_text); }
 };
 
+void add_routes(http::Router& router, const course::Course& pages, chat::Room& room) {
+    add_course(router, pages);
+    router.get("/", [](const http::Request&) { return http::Response::html(std::string(site_page)); });
+    router.get("/demos.json", [](const http::Request&) { return http::Response::json(std::string(demos_json)); });
+    router.get("/hello", hello);
+    router.post("/echo", echo);
+    router.get("/ws", ws::handler<Echo>());
+    router.get("/chat", add_slash);
+    router.get("/chat/", [](const http::Request&) { return http::Response::html(std::string(chat_page)); });
+    router.get("/chat/socket", chat::route(room));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -70,15 +82,10 @@ int main(int argc, char** argv) {
         .parse(argc, argv);
     const course::Course pages(course_folder);
     chat::Room room;
-    http::Router router;
-    add_course(router, pages);
-    router.get("/", [](const http::Request&) { return http::Response::html(std::string(site_page)); });
-    router.get("/demos.json", [](const http::Request&) { return http::Response::json(std::string(demos_json)); });
-    router.get("/hello", hello);
-    router.post("/echo", echo);
-    router.get("/ws", ws::handler<Echo>());
-    router.get("/chat", add_slash);
-    router.get("/chat/", [](const http::Request&) { return http::Response::html(std::string(chat_page)); });
-    router.get("/chat/socket", chat::route(room));
-    return http::serve(std::move(router), options);
+    auto routes = [&pages, &room] {
+        http::Router router;
+        add_routes(router, pages, room);
+        return router;
+    };
+    return http::serve(routes, options);
 }

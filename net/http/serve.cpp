@@ -1,61 +1,118 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <stepwise/net/http/serve.hpp>
-#include <stepwise/runtime/sleep.hpp>
+#include <stepwise/runtime/sync/event.hpp>
 
 #include <cstdio>
+#include <vector>
 
 namespace stepwise::http {
 
 namespace {
 
-Coro<void> serve_until(Future<void>& signalled, Server& server, Duration deadline) {
-    co_await signalled;
-    co_await server.shutdown(deadline);
-}
-
-int serve_on(EventLoop& loop, Router router, const net::ServerOptions& program, ServeOptions& options) {
-    Server server(loop, std::move(router), options.server);
-    net::Address address = server.listen(net::Address::tcp(program.host, program.port));
-
-    Future<void> signalled = loop.create_future<void>();
-    Task<void> serving = loop.create_task(serve_until(signalled, server, options.shutdown_deadline));
-    for (int number : {SIGINT, SIGTERM}) {
-        loop.add_signal_handler(number, [signalled, serving]() mutable {
-            if (signalled.done()) {
-                serving.cancel();
-            } else {
-                signalled.set_result();
-            }
-        });
+// What the loops of one program share. Each has a part of its own; the first one's thread takes the signals, and counts
+// who listens and who has ended.
+class Program {
+public:
+    Program(MakeRouterOfLoop make_router, ServeOptions& options, std::vector<UniqueFd> sockets)
+        : make_router_(std::move(make_router)), options_(options), parts_(sockets.size()) {
+        for (std::size_t index = 0; index < parts_.size(); ++index) parts_[index].socket = std::move(sockets[index]);
     }
-    // Only now: whoever reads the line may send a signal at once.
-    fmt::print("listening on http://{}\n", address.to_string());
-    std::fflush(stdout);
-    if (options.on_start) loop.call_soon([&] { options.on_start(loop); });
-    try {
-        loop.run_until_complete<void>(serving);
-    } catch (const CancelledError&) {
-        // The second signal: what was left is aborted.
+
+    static Coro<void> run(Program& self, LoopGroup& loops, std::size_t index) {
+        try {
+            Server server(EventLoop::current(), self.make_router_(loops, index), self.options_.server);
+            net::Address address = server.listen(std::move(self.parts_[index].socket));
+            if (index == 0) self.take_signals(loops);
+            loops.post(0, [&self, &loops, address] { self.one_listens(loops, address); });
+            co_await self.parts_[index].stop.wait();
+            co_await server.shutdown(self.options_.shutdown_deadline);
+        } catch (const CancelledError&) {
+            throw;
+        } catch (...) {
+            loops.stop();  // no loop serves alone
+            throw;
+        }
+        loops.post(0, [&self] { self.one_has_ended(); });
+        // As long as one ends in order, a second signal must find the loop that takes it.
+        if (index == 0) co_await self.all_have_ended_.wait();
     }
-    loop.cancel_all_tasks();
-    return 0;
+
+private:
+    struct Part {
+        UniqueFd socket;  // until its loop takes it
+        Event stop;
+    };
+
+    void take_signals(LoopGroup& loops) {
+        for (int number : {SIGINT, SIGTERM}) {
+            EventLoop::current().add_signal_handler(number, [this, &loops] {
+                if (std::exchange(signalled_, true)) return loops.stop();  // what is left is aborted
+                for (std::size_t index = 0; index < parts_.size(); ++index) {
+                    loops.post(index, [&stop = parts_[index].stop] { stop.set(); });
+                }
+            });
+        }
+    }
+
+    void one_listens(LoopGroup& loops, const net::Address& address) {
+        if (++listening_ < parts_.size()) return;
+        // Only now: whoever reads the line may send a signal at once.
+        fmt::print("listening on http://{}\n", address.to_string());
+        std::fflush(stdout);
+        if (!options_.on_start) return;
+        for (std::size_t index = 0; index < parts_.size(); ++index) {
+            loops.post(index, [this, &loops, index] { options_.on_start(loops, index); });
+        }
+    }
+
+    void one_has_ended() {
+        if (++ended_ == parts_.size()) all_have_ended_.set();
+    }
+
+    const MakeRouterOfLoop make_router_;
+    ServeOptions& options_;
+    std::vector<Part> parts_;
+    std::size_t listening_ = 0;
+    std::size_t ended_ = 0;
+    bool signalled_ = false;
+    Event all_have_ended_;
+};
+
+int refuse(std::string_view why) {
+    fmt::print(stderr, "error: {}\n", why);
+    return 2;
 }
 
 }  // namespace
 
-int serve(Router router, const net::ServerOptions& program, ServeOptions options) {
+int serve(MakeRouterOfLoop make_router, const net::ServerOptions& program, ServeOptions options) {
     try {
         EventLoop::Options loop_options;
         loop_options.reactor = program.reactor;
-        EventLoop loop(std::move(loop_options));
-        return serve_on(loop, std::move(router), program, options);
+        LoopGroup loops(program.threads, std::move(loop_options));
+        const net::Address address = net::Address::tcp(program.host, program.port);
+        Program serving(std::move(make_router), options,
+                        net::listen_side_by_side(address, program.threads, options.server.listen));
+        loops.run([&serving](LoopGroup& all, std::size_t index) { return Program::run(serving, all, index); });
+        return 0;
     } catch (const std::system_error& error) {
-        fmt::print(stderr, "error: {}\n", error.what());
+        return refuse(error.what());
     } catch (const std::invalid_argument& error) {
-        fmt::print(stderr, "error: {}\n", error.what());
+        return refuse(error.what());
     }
-    return 2;
+}
+
+int serve(MakeRouter make_router, const net::ServerOptions& program, ServeOptions options) {
+    return serve([make = std::move(make_router)](LoopGroup&, std::size_t) { return make(); }, program,
+                 std::move(options));
+}
+
+int serve(Router router, const net::ServerOptions& program, ServeOptions options) {
+    if (program.threads != 1) {
+        return refuse(fmt::format("--threads {}: what this program serves belongs to one loop", program.threads));
+    }
+    return serve([&router](LoopGroup&, std::size_t) { return std::move(router); }, program, std::move(options));
 }
 
 }  // namespace stepwise::http

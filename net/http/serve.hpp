@@ -1,21 +1,35 @@
-// A whole server program: a loop, a server, its signals, its exit code. What `main` of a small server returns.
+// A whole server program: its loops, a server on each, its signals, its exit code. What `main` of a small server
+// returns.
+//
+//     return http::serve(routes, options);      // http::Router routes(): made once for each loop, --threads of them
+//
+// The routes are made, called and ended on their loop's thread; what they refer to outlives serve(), and with more than
+// one loop is used by several threads. The calling thread runs the first loop.
 #pragma once
 
 #include <functional>
 #include <stepwise/net/http/server.hpp>
 #include <stepwise/net/options.hpp>
+#include <stepwise/runtime/loop_group.hpp>
 
 namespace stepwise::http {
 
 struct ServeOptions {
     ServerOptions server;
     Duration shutdown_deadline = std::chrono::seconds(10);
-    // Called once the server accepts, on its loop: to start tasks of the program's own.
-    std::function<void(EventLoop&)> on_start;
+    // Called on each loop, once all accept: to start tasks of the program's own.
+    std::function<void(LoopGroup& loops, std::size_t index)> on_start;
 };
+
+// For a program whose loops post to each other. Called on its loop: EventLoop::current().
+using MakeRouterOfLoop = std::function<Router(LoopGroup& loops, std::size_t index)>;
+using MakeRouter = std::function<Router()>;
 
 // Listens where `program` says, prints `listening on http://HOST:PORT`, and serves until SIGINT or SIGTERM, which end
 // it in order (a second one at once). Returns the exit code: 0; 2 with one line on stderr when it cannot listen there.
+int serve(MakeRouterOfLoop make_router, const net::ServerOptions& program, ServeOptions options = {});
+int serve(MakeRouter make_router, const net::ServerOptions& program, ServeOptions options = {});
+// For handlers that belong to one thread: more than one loop is refused, as a port that is taken.
 int serve(Router router, const net::ServerOptions& program, ServeOptions options = {});
 
 }  // namespace stepwise::http

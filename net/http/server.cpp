@@ -23,8 +23,11 @@ Server::~Server() {
 }
 
 net::Address Server::listen(const net::Address& address) {
-    UniqueFd socket = net::listen_on(address, options_.listen);
-    listeners_.push_back(std::make_unique<net::Listener>(loop_, std::move(socket),
+    return listen(net::listen_on(address, options_.listen));
+}
+
+net::Address Server::listen(UniqueFd listening) {
+    listeners_.push_back(std::make_unique<net::Listener>(loop_, std::move(listening),
                                                          [this](UniqueFd connected) { accept(std::move(connected)); }));
     return listeners_.back()->address();
 }

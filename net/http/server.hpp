@@ -39,6 +39,8 @@ public:
 
     // Returns where it listens: with the port that the kernel chose for port 0. Throws std::system_error.
     net::Address listen(const net::Address& address);
+    // The same with a socket that listens already.
+    net::Address listen(UniqueFd listening);
 
     // Stops accepting, lets what is in flight finish, tells every connection to go (WebSockets: 1001); what is still
     // there at the deadline is aborted, its handlers cancelled. Cancel-safe: then aborts at once.

@@ -100,6 +100,7 @@ TEST_SUITE("Options") {
         CHECK(server.host == "127.0.0.1");
         CHECK(server.port == 8000);
         CHECK(server.reactor.empty());
+        CHECK(server.threads == 1);
     }
 
     TEST_CASE("a server takes host, port and reactor, with a space or an equals sign") {
@@ -114,6 +115,17 @@ TEST_SUITE("Options") {
         CHECK(server.reactor == "io_uring");
         CHECK_FALSE(parse_server(server, {"--port", "65535"}));
         CHECK(server.port == 65535);
+    }
+
+    TEST_CASE("a server takes 1 to 256 threads") {
+        ServerOptions server;
+        CHECK_FALSE(parse_server(server, {"--threads", "256"}));
+        CHECK(server.threads == 256);
+        for (const char* const argument : {"--threads=0", "--threads=257", "--threads=two", "--threads=-1"}) {
+            const std::string typed = std::string(argument).substr(10);
+            CHECK(refusal(parse_server(server, {argument})) ==
+                  "--threads needs a whole number from 1 to 256, not '" + typed + "'");
+        }
     }
 
     TEST_CASE("a flag that is given twice counts as given last") {

@@ -43,7 +43,7 @@ class Person:
 
 class ChatTest(unittest.TestCase):
     def converse(self, conversation):
-        """Runs `conversation(enter)` against a room of its own, within a deadline."""
+        """Runs `conversation(enter)` against a room of its own, within a deadline: on one loop, and over two."""
         async def main(server):
             sockets = []
 
@@ -54,8 +54,10 @@ class ChatTest(unittest.TestCase):
                 return Person(sockets[-1])
             await conversation(enter)
             await asyncio.gather(*(socket.close() for socket in sockets))
-        with ServerProcess(PROGRAM, "--reactor", REACTOR) as server:
-            asyncio.run(asyncio.wait_for(main(server), WAIT_SECONDS_MAX))
+        for threads in ("1", "2"):
+            with self.subTest(threads=threads), ServerProcess(PROGRAM, "--reactor", REACTOR,
+                                                              "--threads", threads) as server:
+                asyncio.run(asyncio.wait_for(main(server), WAIT_SECONDS_MAX))
 
     def test_a_newcomer_is_welcomed_before_it_hears_its_own_join(self):
         async def conversation(enter):

@@ -30,12 +30,13 @@ class ServerProgramContract:
     def test_help_lists_the_flags(self):
         code, out, _ = self.run_to_its_end("--help")
         self.assertEqual(code, 0)
-        for flag in ("--port", "--host", "--reactor", "--help"):
+        for flag in ("--port", "--host", "--reactor", "--threads", "--help"):
             self.assertIn(flag, out)
 
     def test_wrong_flags_get_one_line_and_exit_code_2(self):
         for flags, word in ((["--no-such-flag"], "--no-such-flag"), (["--port", "many"], "port"),
-                            (["--port", "65536"], "port"), (["--reactor", "fusion"], "reactor")):
+                            (["--port", "65536"], "port"), (["--reactor", "fusion"], "reactor"),
+                            (["--threads", "0"], "threads"), (["--threads", "two"], "threads")):
             with self.subTest(flags=flags):
                 self.assert_refused(flags, word)
 
@@ -43,6 +44,33 @@ class ServerProgramContract:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = str(taken.getsockname()[1])
             self.assert_refused(["--port", port, "--reactor", self.reactor], port)
+
+    def test_a_port_is_taken_too_for_two_threads_that_would_share_it_and_for_who_would_share_it_with_them(self):
+        two = ["--threads", "2", "--reactor", self.reactor]
+        with socket.socket() as shared:
+            shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            shared.bind(("127.0.0.1", 0))
+            shared.listen()
+            port = str(shared.getsockname()[1])
+            self.assert_refused(["--port", port, *two], port)
+        with self.start("--threads", "2") as server:
+            port = str(server.port)
+            self.assert_refused(["--port", port, *two], port)
+            self.assert_refused(["--port", port, "--reactor", self.reactor], port)
+
+    def test_two_threads_listen_once_serve_both_and_end_in_order_with_connections_open(self):
+        for how in (signal.SIGTERM, signal.SIGINT):
+            with self.subTest(how=how.name), self.start("--threads", "2") as server:
+                self.assertGreaterEqual(len(os.listdir(f"/proc/{server.process.pid}/task")), 2)
+                held = []
+                for _ in range(20):  # the kernel spreads them by their address
+                    held.append(socket.create_connection(server.address, timeout=20))
+                    held[-1].sendall(b"GET /not-there HTTP/1.1\r\nHost: test\r\n\r\n")
+                    self.assertEqual(held[-1].recv(9), b"HTTP/1.1 ")
+                self.assertEqual(server.stop(how), 0, server.errors())
+                for connection in held:
+                    connection.close()
+                self.assertEqual(len(server.output), 1, server.output)
 
     def test_it_says_once_where_it_listens_and_only_there(self):
         with self.start("--host", "127.0.0.1") as server:

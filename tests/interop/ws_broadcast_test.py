@@ -24,14 +24,17 @@ class BroadcastContract(ServerProgramContract, unittest.TestCase):
 
 class BroadcastTest(unittest.TestCase):
     def converse(self, count, conversation):
-        """Runs `conversation(sockets)` with so many connections to a server of its own, within a deadline."""
+        """Runs `conversation(sockets)` with so many connections to a server of its own, within a deadline: on one loop,
+        and over two."""
         async def main(server):
             async with contextlib.AsyncExitStack() as stack:
                 sockets = [await stack.enter_async_context(websockets.connect(server.url("/", "ws")))
                            for _ in range(count)]
                 await conversation(sockets)
-        with ServerProcess(PROGRAM, "--reactor", REACTOR) as server:
-            asyncio.run(asyncio.wait_for(main(server), WAIT_SECONDS_MAX))
+        for threads in ("1", "2"):
+            with self.subTest(threads=threads), ServerProcess(PROGRAM, "--reactor", REACTOR,
+                                                              "--threads", threads) as server:
+                asyncio.run(asyncio.wait_for(main(server), WAIT_SECONDS_MAX))
 
     def test_every_message_goes_to_all_with_its_type_and_in_order(self):
         async def conversation(sockets):
@@ -40,6 +43,21 @@ class BroadcastTest(unittest.TestCase):
             for socket in sockets:
                 self.assertEqual([await socket.recv() for _ in range(3)], ["你好", b"\x00\x01", "x" * 70_000])
         self.converse(5, conversation)
+
+    def test_all_hear_what_many_say_at_once_in_one_order(self):
+        async def conversation(sockets):
+            async def talk(socket, number):
+                for line in range(100):
+                    await socket.send(f"{number}.{line}")
+
+            async def listen(socket):
+                return [await socket.recv() for _ in range(100 * len(sockets))]
+            talking = asyncio.gather(*(talk(socket, number) for number, socket in enumerate(sockets)))
+            heard = await asyncio.gather(*(listen(socket) for socket in sockets))
+            await talking
+            self.assertEqual(len(set(heard[0])), 100 * len(sockets))
+            self.assertTrue(all(one == heard[0] for one in heard))
+        self.converse(12, conversation)
 
     def test_who_has_left_is_missed_by_nobody(self):
         async def conversation(sockets):

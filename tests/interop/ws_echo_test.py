@@ -3,10 +3,13 @@
 `ws_echo_test.py PROGRAM REACTOR`."""
 
 import asyncio
+import contextlib
 import http.client
 import os
 import pathlib
+import signal
 import sys
+import time
 import unittest
 
 import websockets
@@ -190,6 +193,18 @@ class ClosingTest(EchoTestCase):
 
 
 class HandshakeTest(EchoTestCase):
+    def test_a_second_signal_ends_every_loop_at_once_although_clients_do_not_answer_the_close(self):
+        with ServerProcess(PROGRAM, "--reactor", REACTOR, "--threads", "2") as server, contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(RawConnection(server.address)) for _ in range(16)]
+            for raw in clients:
+                raw.upgrade()
+            server.process.send_signal(signal.SIGTERM)
+            for raw in clients:
+                self.assertEqual(raw.read_frame().close_code, 1001)
+            began = time.monotonic()
+            self.assertEqual(server.stop(), 0, server.errors())
+            self.assertLess(time.monotonic() - began, 5)  # by itself it would wait for ten
+
     def test_the_accept_key_is_that_of_rfc_6455(self):
         with RawConnection(self.server.address) as raw:
             response = raw.upgrade()

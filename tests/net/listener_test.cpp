@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 
 #include <fcntl.h>
+#include <array>
 #include <functional>
 
 using namespace net_test;
@@ -199,4 +200,45 @@ TEST_CASE("a listener ends while it waits for descriptors") {
     scene.world.clock.advance(1s);
     scene.world.settle();
     CHECK(scene.accepted.empty());
+}
+
+TEST_CASE("sockets that listen side by side share one port, and the kernel spreads connections over them") {
+    World world;
+    std::vector<UniqueFd> sockets = net::listen_side_by_side(Address::tcp("127.0.0.1", 0), 3);
+    REQUIRE(sockets.size() == 3);
+    const Address address = Address::of_local_end(sockets[0].get());
+    std::array<int, 3> accepted{};
+    std::vector<std::unique_ptr<Listener>> listeners;
+    for (std::size_t index = 0; index < 3; ++index) {
+        CHECK(Address::of_local_end(sockets[index].get()).to_string() == address.to_string());
+        auto count = [&accepted, index](UniqueFd) { ++accepted[index]; };
+        listeners.push_back(std::make_unique<Listener>(world.loop(), std::move(sockets[index]), count));
+    }
+    std::vector<Peer> peers;
+    for (int count = 0; count < 150; ++count) peers.push_back(Peer::connect(world, address));
+    world.run_until([&] { return accepted[0] + accepted[1] + accepted[2] == 150; });
+    for (int count : accepted) CHECK(count > 0);
+}
+
+TEST_CASE("a port that is taken is not shared with who comes later to listen side by side") {
+    net::ListenOptions shared;
+    shared.reuse_port = true;
+    SUBCASE("by one that listens alone") {
+        UniqueFd taken = net::listen_on(Address::tcp("127.0.0.1", 0));
+        CHECK_THROWS_AS(net::listen_side_by_side(Address::of_local_end(taken.get()), 2), std::system_error);
+    }
+    SUBCASE("by one that would share it") {
+        UniqueFd taken = net::listen_on(Address::tcp("127.0.0.1", 0), shared);
+        CHECK_THROWS_AS(net::listen_side_by_side(Address::of_local_end(taken.get()), 2), std::system_error);
+    }
+    SUBCASE("by two side by side") {
+        std::vector<UniqueFd> taken = net::listen_side_by_side(Address::tcp("127.0.0.1", 0), 2);
+        const Address address = Address::of_local_end(taken[0].get());
+        CHECK_THROWS_AS(net::listen_side_by_side(address, 2), std::system_error);
+        CHECK_THROWS_AS(net::listen_on(address), std::system_error);
+    }
+    SUBCASE("unless both ask to share it") {
+        UniqueFd first = net::listen_on(Address::tcp("127.0.0.1", 0), shared);
+        CHECK(net::listen_side_by_side(Address::of_local_end(first.get()), 2, shared).size() == 2);
+    }
 }

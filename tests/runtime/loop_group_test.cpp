@@ -91,6 +91,73 @@ TEST_CASE("loops post to each other") {
     CHECK(ring.board.passed == 13);
 }
 
+TEST_CASE("run has loop 0 on the calling thread, and returns when every main has") {
+    Board board;
+    struct Bodies {
+        static Coro<void> stop_when_all_wait(Board& board, LoopGroup& group) {
+            {
+                std::lock_guard lock(board.mutex);
+                board.threads.insert(std::this_thread::get_id());
+            }
+            while (board.began < 2) co_await sleep(Duration::zero());
+            group.stop();
+        }
+    };
+    LoopGroup group(3);
+    group.run([&](LoopGroup& all, std::size_t index) {
+        return index == 0 ? Bodies::stop_when_all_wait(board, all) : wait_for_ever(board);
+    });
+    CHECK(board.ended == 2);
+    CHECK(board.threads.count(std::this_thread::get_id()) == 1);
+    CHECK(board.threads.size() == 3);
+    CHECK_FALSE(group.post(0, [] {}));
+}
+
+TEST_CASE("run throws the first error, and what keeps it from starting") {
+    LoopGroup group(3);
+    CHECK_THROWS_WITH(group.run([](LoopGroup&, std::size_t index) { return fails_on_one(index); }), "loop 1 broke");
+    CHECK_THROWS_AS(group.run([](LoopGroup&, std::size_t) { return fails_on_one(0); }), std::logic_error);
+    for (std::size_t refused : {0, 1}) {
+        LoopGroup refuses(2);
+        auto main = [&](LoopGroup&, std::size_t index) -> Coro<void> {
+            if (index == refused) throw std::runtime_error("not on this one");
+            return fails_on_one(1);
+        };
+        CHECK_THROWS_WITH(refuses.run(main), "not on this one");
+    }
+    struct Bodies {
+        static Coro<void> inside() {
+            LoopGroup inner(1);
+            inner.run([](LoopGroup&, std::size_t) { return fails_on_one(0); });
+            co_return;
+        }
+    };
+    CHECK_THROWS_WITH(run(Bodies::inside()), "LoopGroup::run: a loop runs on this thread already");
+}
+
+TEST_CASE("a post may own what cannot be copied, and one that is not run still ends") {
+    struct Bodies {
+        static Coro<void> main(LoopGroup& group, std::size_t index, std::atomic<int>& got) {
+            if (index == 1) co_return;
+            auto number = std::make_unique<int>(42);
+            auto nothing = [] {};
+            while (group.post(1, nothing)) co_await sleep(Duration::zero());
+            group.post(0, [&got, number = std::move(number)] { got = *number; });
+            while (got == 0) co_await sleep(Duration::zero());
+        }
+    };
+    std::atomic<int> got = 0;
+    auto watched = std::make_shared<int>();
+    LoopGroup group(2);
+    CHECK_FALSE(group.post(0, [watched] {}));
+    group.start([&](LoopGroup& all, std::size_t index) { return Bodies::main(all, index, got); });
+    group.join();
+    CHECK(got == 42);
+    CHECK_FALSE(group.post(0, [watched] {}));
+    CHECK(watched.use_count() == 1);
+    CHECK_THROWS_AS(group.post(2, [] {}), std::out_of_range);
+}
+
 TEST_CASE("join throws what a main ended with") {
     LoopGroup group(3);
     group.start([](LoopGroup&, std::size_t index) { return fails_on_one(index); });

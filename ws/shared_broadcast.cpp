@@ -1,0 +1,138 @@
+#include <stepwise/ws/shared_broadcast.hpp>
+
+#include <algorithm>
+#include <cassert>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+namespace stepwise::ws {
+
+// Its parts are those of loops that have members. Such a loop has not ended, so it can be posted to under the mutex.
+struct SharedBroadcast::Shared {
+    std::shared_ptr<Part> part_of(const EventLoop& loop) const;
+
+    std::mutex mutex;  // also the order of messages: each is put into all inboxes at once
+    std::vector<std::shared_ptr<Part>> parts;
+    net::SharedBytesSink frames;
+    std::size_t waiting_bytes_max = 0;
+};
+
+// One loop's members, and what waits for them. The loop changes the members, under the mutex, which guards the rest.
+class SharedBroadcast::Part {
+public:
+    explicit Part(EventLoop& of) noexcept : loop(of) {}
+
+    // Under the mutex.
+    void put(const net::SharedBytes& frame, const Connection* except, std::size_t waiting_bytes_max) {
+        if (waiting_bytes_ >= waiting_bytes_max) {
+            overrun_ = true;
+            return inbox_.clear();
+        }
+        inbox_.push_back({frame, except});
+        waiting_bytes_ += frame.size();
+    }
+
+    // On the loop. Nobody joins or leaves meanwhile: the hooks of a member that ends by this are called later.
+    void deliver(Shared& shared) {
+        bool overrun = false;
+        {
+            std::lock_guard lock(shared.mutex);
+            taken_.swap(inbox_);
+            waiting_bytes_ = 0;
+            told = false;
+            overrun = std::exchange(overrun_, false);
+        }
+        for (Connection* member : members) {
+            if (overrun) member->close(CloseCode::try_again_later, "too much waits for its loop");
+        }
+        for (const Waiting& one : taken_) {
+            for (Connection* member : members) {
+                if (member != one.except) member->write_frame(one.frame);
+            }
+        }
+        taken_.clear();
+    }
+
+    EventLoop& loop;
+    std::vector<Connection*> members;
+    bool told = false;  // a deliver() is on its way
+
+private:
+    struct Waiting {
+        net::SharedBytes frame;
+        const Connection* except;
+    };
+
+    std::vector<Waiting> inbox_;
+    std::vector<Waiting> taken_;  // of the loop: what it sends now
+    std::size_t waiting_bytes_ = 0;
+    bool overrun_ = false;
+};
+
+std::shared_ptr<SharedBroadcast::Part> SharedBroadcast::Shared::part_of(const EventLoop& loop) const {
+    auto found = std::find_if(parts.begin(), parts.end(), [&](const auto& part) { return &part->loop == &loop; });
+    return found == parts.end() ? nullptr : *found;
+}
+
+SharedBroadcast::SharedBroadcast(std::size_t waiting_bytes_max) : shared_(std::make_shared<Shared>()) {
+    shared_->waiting_bytes_max = waiting_bytes_max;
+}
+
+void SharedBroadcast::add(Connection& connection) {
+    connection.loop().check_thread("ws::SharedBroadcast::add");
+    std::unique_lock lock(shared_->mutex);
+    std::shared_ptr<Part> part = shared_->part_of(connection.loop());
+    if (part == nullptr) {
+        part = shared_->parts.emplace_back(std::make_shared<Part>(connection.loop()));
+    } else {
+        lock.unlock();
+        part->deliver(*shared_);  // what was sent before goes to those who were there before
+        lock.lock();
+    }
+    assert(std::find(part->members.begin(), part->members.end(), &connection) == part->members.end());
+    part->members.push_back(&connection);
+}
+
+bool SharedBroadcast::remove(Connection& connection) noexcept {
+    std::lock_guard lock(shared_->mutex);
+    std::shared_ptr<Part> part = shared_->part_of(connection.loop());
+    if (part == nullptr) return false;
+    auto found = std::find(part->members.begin(), part->members.end(), &connection);
+    if (found == part->members.end()) return false;
+    *found = part->members.back();
+    part->members.pop_back();
+    if (part->members.empty()) std::erase(shared_->parts, part);
+    return true;
+}
+
+void SharedBroadcast::send_frame(Opcode opcode, std::string_view payload, const Connection* except) {
+    const EventLoop* running = EventLoop::running();
+    std::shared_ptr<Part> here;
+    {
+        std::lock_guard lock(shared_->mutex);
+        append_frame(shared_->frames, opcode, payload, true, std::nullopt);
+        net::SharedBytes frame = shared_->frames.take();
+        for (const std::shared_ptr<Part>& part : shared_->parts) {
+            if (&part->loop == running) {
+                here = part;
+                part->put(frame, except, shared_->waiting_bytes_max);
+                continue;
+            }
+            part->put(frame, nullptr, shared_->waiting_bytes_max);
+            if (part->told) continue;
+            part->loop.call_soon_threadsafe([shared = shared_, part] { part->deliver(*shared); });
+            part->told = true;
+        }
+    }
+    if (here != nullptr) here->deliver(*shared_);
+}
+
+std::size_t SharedBroadcast::size() const {
+    std::lock_guard lock(shared_->mutex);
+    std::size_t members = 0;
+    for (const std::shared_ptr<Part>& part : shared_->parts) members += part->members.size();
+    return members;
+}
+
+}  // namespace stepwise::ws
