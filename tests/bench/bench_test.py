@@ -24,6 +24,7 @@ def load_module(folder):
 
 
 net = load_module("net")
+runtime = load_module("runtime")
 
 
 class RulerTest(unittest.TestCase):
@@ -39,6 +40,28 @@ class RulerTest(unittest.TestCase):
         self.assertEqual(net.interval(range(1, 16)), (4, 12))
         self.assertEqual(net.interval([5, 1, 3]), (1, 5))
         self.assertEqual(net.interval([7]), (7, 7))
+
+
+class VerdictTest(unittest.TestCase):
+    def shortfalls(self, **changed):
+        one = {"row": "yield", "unit": "ns", "value": 9.0, "floor": 5.0, "peers": {"Asio": 10.0, "uvloop": 20.0},
+               "allocations": 0.004, "instructions": 300, "floor_instructions": 100}
+        return runtime.shortfalls(one | changed)
+
+    def test_a_row_meets_its_bar_or_says_what_keeps_it_from_it(self):
+        self.assertEqual(self.shortfalls(), [])
+        self.assertEqual(self.shortfalls(instructions=301), ["3.01 > 3 times the floor"])
+        self.assertEqual(self.shortfalls(value=10.0), ["behind Asio"])
+        self.assertEqual(self.shortfalls(allocations=1), ["allocates 1.00"])
+        self.assertEqual(self.shortfalls(peers={}, instructions=None), [])
+
+    def test_a_cancellation_is_measured_by_the_bare_throws_alone(self):
+        self.assertEqual(self.shortfalls(row="cancel_4_deep", instructions=124, value=99), [])
+        self.assertEqual(self.shortfalls(row="cancel_4_deep", instructions=126), ["1.26 > 1.25 times the floor"])
+
+    def test_a_suspended_task_has_a_bound_in_bytes(self):
+        self.assertEqual(self.shortfalls(unit="bytes", value=256, peers={"Asio": 688}, allocations=2), [])
+        self.assertEqual(self.shortfalls(unit="bytes", value=257, peers={"Asio": 688}), ["over 256 bytes"])
 
 
 class SmokeTest(unittest.TestCase):
@@ -61,8 +84,10 @@ class SmokeTest(unittest.TestCase):
         self.assertGreater(len(rows), 20)
         for row in rows:
             with self.subTest(row=row["row"]):
-                self.assertGreater(row["bytes"] if "bytes" in row else row["ns"], 0)
-                self.assertLess(row["allocations"], 2)
+                self.assertGreater(row["value"], 0)
+                self.assertGreater(row["floor"], 0)
+                if row["unit"] == "ns":
+                    self.assertLess(row["allocations"], 2)
 
     def test_an_unknown_case_or_row_is_refused(self):
         for folder, arguments in (("net", ["--cases", "ftp"]), ("runtime", ["fly"])):

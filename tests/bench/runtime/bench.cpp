@@ -1,5 +1,11 @@
 #include <stepwise/tests/bench/runtime/bench.hpp>
 
+#if __has_include(<valgrind/callgrind.h>)
+#include <valgrind/callgrind.h>
+#else
+#define CALLGRIND_TOGGLE_COLLECT
+#endif
+
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
@@ -21,10 +27,23 @@ void* operator new(std::size_t size) {
     if (void* memory = std::malloc(size)) return memory;
     throw std::bad_alloc();
 }
+void* operator new(std::size_t size, std::align_val_t alignment) {
+    auto align = static_cast<std::size_t>(alignment);
+    calls.fetch_add(1, std::memory_order_relaxed);
+    bytes.fetch_add(size, std::memory_order_relaxed);
+    if (void* memory = std::aligned_alloc(align, (size + align - 1) / align * align)) return memory;
+    throw std::bad_alloc();
+}
 void operator delete(void* memory) noexcept {
     std::free(memory);
 }
 void operator delete(void* memory, std::size_t) noexcept {
+    std::free(memory);
+}
+void operator delete(void* memory, std::align_val_t) noexcept {
+    std::free(memory);
+}
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
     std::free(memory);
 }
 
@@ -32,6 +51,18 @@ namespace bench {
 
 Allocations allocations() noexcept {
     return {calls.load(std::memory_order_relaxed), bytes.load(std::memory_order_relaxed)};
+}
+
+void Meter::start() noexcept {
+    allocations_before_ = allocations().calls;
+    started_ = std::chrono::steady_clock::now();
+    CALLGRIND_TOGGLE_COLLECT;
+}
+
+void Meter::stop() noexcept {
+    CALLGRIND_TOGGLE_COLLECT;
+    time_ = std::chrono::steady_clock::now() - started_;
+    allocations_ = allocations().calls - allocations_before_;
 }
 
 std::string Meter::json(std::size_t count) const {

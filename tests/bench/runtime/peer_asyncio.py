@@ -1,11 +1,16 @@
 #!/usr/bin/env python3
-"""The rows that Python's asyncio has, with the same arguments and answers as the C++ programs: `[ROW COUNT]`."""
+"""The rows that Python's asyncio has, with the same arguments and answers as the C++ programs: `[ROW COUNT]`.
+
+With `--uvloop` in front, on uvloop's loop.
+"""
 
 import asyncio
 import json
+import statistics
 import sys
 import threading
 import time
+import tracemalloc
 
 WARM_UP_COUNT = 500
 
@@ -65,6 +70,41 @@ async def gather_1000(count):
         await asyncio.gather(*(at_once() for _ in range(1000)))
 
 
+async def echo(questions, answers, count):
+    for _ in range(count):
+        await answers.put(await questions.get())
+
+
+async def queue_round_trip(count):
+    questions, answers = asyncio.Queue(1), asyncio.Queue(1)
+    other = asyncio.create_task(echo(questions, answers, count))
+    for _ in range(count):
+        await questions.put(1)
+        await answers.get()
+    await other
+
+
+async def produce(queue, count):
+    for _ in range(count):
+        await queue.put(1)
+
+
+async def queue_64_item(count):
+    queue = asyncio.Queue(64)
+    producer = asyncio.create_task(produce(queue, count))
+    for _ in range(count):
+        await queue.get()
+    await producer
+
+
+async def generator_value(count):
+    def numbers():
+        for number in range(count):
+            yield number
+    for _ in numbers():
+        pass
+
+
 async def call_soon_reposting(count):
     loop, done, left = asyncio.get_running_loop(), asyncio.Event(), count
 
@@ -106,6 +146,41 @@ async def call_soon_threadsafe(count):
     poster.join()
 
 
+async def thread_latency_p50(count):
+    """Its result is the median itself, in nanoseconds."""
+    loop, done, called, times = asyncio.get_running_loop(), asyncio.Event(), threading.Semaphore(0), []
+    loop_sleeps = threading.Event()  # which nobody sets: its wait ends with its time
+
+    def arrived(posted):
+        times.append(time.perf_counter_ns() - posted)
+        called.release()
+
+    def post():
+        for _ in range(count):
+            loop.call_soon_threadsafe(arrived, time.perf_counter_ns())
+            called.acquire()
+            loop_sleeps.wait(50e-6)
+        loop.call_soon_threadsafe(done.set)
+    poster = threading.Thread(target=post)
+    poster.start()
+    await done.wait()
+    poster.join()
+    return statistics.median(times)
+
+
+async def suspended_task_bytes(count):
+    future = asyncio.get_running_loop().create_future()
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    tasks = [asyncio.create_task(wait_below(0, future)) for _ in range(count)]
+    await asyncio.sleep(0)
+    made = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    future.set_result(None)
+    await asyncio.gather(*tasks)
+    return made / count
+
+
 async def wait_below(levels, future):
     if levels:
         await wait_below(levels - 1, future)
@@ -115,13 +190,16 @@ async def wait_below(levels, future):
 
 def cancel(levels):
     async def cancels(count):
+        """Its result is the time of one, in nanoseconds, without what came before."""
         loop = asyncio.get_running_loop()
-        for _ in range(count):
-            task = asyncio.create_task(wait_below(levels, loop.create_future()))
-            await asyncio.sleep(0)
+        tasks = [asyncio.create_task(wait_below(levels, loop.create_future())) for _ in range(count)]
+        await asyncio.sleep(0)
+        started = time.perf_counter_ns()
+        for task in tasks:
             task.cancel()
-            while not task.done():
-                await asyncio.sleep(0)
+        while not tasks[-1].done():
+            await asyncio.sleep(0)
+        return (time.perf_counter_ns() - started) / count
     return cancels
 
 
@@ -134,32 +212,43 @@ ROWS = {
     "future_wakes_task": (future_wakes_task, 50_000),
     "create_task_join": (create_task_join, 50_000),
     "gather_1000": (gather_1000, 50_000),
+    "queue_round_trip": (queue_round_trip, 50_000),
+    "queue_64_item": (queue_64_item, 100_000),
+    "generator_value": (generator_value, 1_000_000),
+    "suspended_task_bytes": (suspended_task_bytes, 20_000),
     "call_soon_reposting": (call_soon_reposting, 100_000),
     "call_soon_batches_1000": (call_soon_batches_1000, 200_000),
     "timer_cancel": (timer_cancel, 100_000),
+    "call_later_cancel": (timer_cancel, 100_000),
     "call_soon_threadsafe": (call_soon_threadsafe, 50_000),
+    "thread_latency_p50": (thread_latency_p50, 5_000),
     "cancel_0_deep": (cancel(0), 20_000),
-    "cancel_4_deep": (cancel(4), 10_000),
-    "cancel_16_deep": (cancel(16), 5_000),
+    "cancel_4_deep": (cancel(4), 20_000),
+    "cancel_16_deep": (cancel(16), 20_000),
 }
 
 
 async def measure(operations, count):
     await operations(WARM_UP_COUNT)
     started = time.perf_counter_ns()
-    await operations(count)
-    return (time.perf_counter_ns() - started) / count
+    measured = await operations(count)
+    return (time.perf_counter_ns() - started) / count if measured is None else measured
 
 
 def main(arguments):
+    if arguments[:1] == ["--uvloop"]:
+        import uvloop
+        uvloop.install()
+        arguments = arguments[1:]
     if not arguments:
         for name, (_, count) in ROWS.items():
             print(name, count)
         return 0
     if len(arguments) != 2 or arguments[0] not in ROWS:
-        print("usage: peer_asyncio.py [ROW COUNT]", file=sys.stderr)
+        print("usage: peer_asyncio.py [--uvloop] [ROW COUNT]", file=sys.stderr)
         return 2
-    print(json.dumps({"ns": asyncio.run(measure(ROWS[arguments[0]][0], int(arguments[1])))}))
+    value = asyncio.run(measure(ROWS[arguments[0]][0], int(arguments[1])))
+    print(json.dumps({"bytes" if arguments[0].endswith("_bytes") else "ns": value}))
     return 0
 
 

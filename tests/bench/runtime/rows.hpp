@@ -10,6 +10,7 @@
 namespace bench {
 
 std::span<const Row> await_rows();
+std::span<const Row> queue_rows();
 std::span<const Row> loop_rows();
 std::span<const Row> timer_rows();
 std::span<const Row> thread_rows();

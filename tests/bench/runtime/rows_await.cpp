@@ -29,8 +29,6 @@ Coro<void> chains(std::size_t count) {
     for (std::size_t done = 0; done < count; done += 1000) co_await descend(1000);
 }
 
-constexpr std::size_t calls_of_fibonacci_25 = 242785;
-
 Coro<int> fibonacci(int n) {
     if (n < 2) co_return n;
     int before = co_await fibonacci(n - 1);

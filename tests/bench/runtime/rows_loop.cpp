@@ -12,9 +12,7 @@ using stepwise::EventLoop;
 struct Repost {
     EventLoop& loop;
     std::size_t& left;
-    void operator()() const {
-        --left == 0 ? loop.stop() : static_cast<void>(loop.call_soon(*this));
-    }
+    void operator()() const { --left == 0 ? loop.stop() : static_cast<void>(loop.call_soon(*this)); }
 };
 
 void run_reposting(EventLoop& loop, std::size_t count) {

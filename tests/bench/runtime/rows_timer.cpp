@@ -1,4 +1,5 @@
 // Timers, on a clock that is set by hand: what counts is the queue, not the time.
+#include <stepwise/tests/bench/runtime/delays.hpp>
 #include <stepwise/tests/bench/runtime/rows.hpp>
 
 #include <array>
@@ -19,14 +20,18 @@ struct TimerLoop {
     }
     stepwise::ManualClock clock;
     std::optional<EventLoop> loop;
-    std::uint32_t random = 1;
+    Delays delays;
 
-    // Spread over a minute.
-    Duration next_delay() {
-        random = random * 1664525 + 1013904223;
-        return std::chrono::microseconds(1 + random % 60'000'000);
-    }
+    Duration next_delay() noexcept { return delays.next(); }
+    // A timer that its owner embeds, as sleep and timeout do.
     void schedule_and_cancel(std::size_t count) {
+        stepwise::Timer timer([](stepwise::Timer&) noexcept {});
+        for (std::size_t done = 0; done < count; ++done) {
+            loop->add_timer(timer, stepwise::TimePoint(next_delay()));
+            loop->remove_timer(timer);
+        }
+    }
+    void call_later_and_cancel(std::size_t count) {
         for (std::size_t done = 0; done < count; ++done) loop->call_later(next_delay(), [] {}).cancel();
     }
     void insert_and_fire(std::size_t count) {
@@ -37,27 +42,28 @@ struct TimerLoop {
     }
 };
 
-template <std::size_t pending>
-void schedule_and_cancel(std::size_t count, Meter& meter) {
+template <void (TimerLoop::*operations)(std::size_t), std::size_t pending>
+void with_pending(std::size_t count, Meter& meter) {
     TimerLoop timers;
     for (std::size_t made = 0; made < pending; ++made) timers.loop->call_later(timers.next_delay(), [] {});
-    timers.schedule_and_cancel(warm_up_count);
+    (timers.*operations)(warm_up_count);
     meter.start();
-    timers.schedule_and_cancel(count);
+    (timers.*operations)(count);
     meter.stop();
 }
 
 void insert_and_fire(std::size_t count, Meter& meter) {
     TimerLoop timers;
-    timers.insert_and_fire(warm_up_count);
+    timers.insert_and_fire(count);
     meter.start();
     timers.insert_and_fire(count);
     meter.stop();
 }
 
 constexpr std::array rows{
-    Row{"timer_cancel", 4'000'000, schedule_and_cancel<0>},
-    Row{"timer_cancel_100000_pending", 2'000'000, schedule_and_cancel<100'000>},
+    Row{"timer_cancel", 4'000'000, with_pending<&TimerLoop::schedule_and_cancel, 0>},
+    Row{"timer_cancel_100000_pending", 2'000'000, with_pending<&TimerLoop::schedule_and_cancel, 100'000>},
+    Row{"call_later_cancel", 4'000'000, with_pending<&TimerLoop::call_later_and_cancel, 0>},
     Row{"timer_insert_fire", 1'000'000, insert_and_fire},
 };
 

@@ -1,0 +1,48 @@
+// The time from a post on one thread to its call on another that sleeps, many times: the median is told.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <thread>
+#include <vector>
+
+namespace bench {
+
+class Latency {
+public:
+    using Clock = std::chrono::steady_clock;
+
+    explicit Latency(std::size_t count) : count_(count) { times_.reserve(count); }
+
+    // On the posting thread: `post(now)` so many times, each after the call before it was made and the other sleeps.
+    template <class Post>
+    void post_each(Post post) {
+        for (std::size_t done = 0; done < count_; ++done) {
+            post(Clock::now());
+            while (called_.load() <= done) std::this_thread::yield();
+            for (Clock::time_point until = Clock::now() + std::chrono::microseconds(50); Clock::now() < until;) {
+            }
+        }
+    }
+    // On the other, by each call.
+    void arrived(Clock::time_point posted) {
+        times_.push_back(Clock::now() - posted);
+        called_.fetch_add(1);
+    }
+    bool complete() const noexcept { return called_.load() == count_; }
+
+    double median_ns() {
+        auto middle = times_.begin() + static_cast<std::ptrdiff_t>(times_.size() / 2);
+        std::nth_element(times_.begin(), middle, times_.end());
+        return static_cast<double>(middle->count());
+    }
+
+private:
+    std::size_t count_;
+    std::atomic<std::size_t> called_ = 0;
+    std::vector<std::chrono::nanoseconds> times_;
+};
+
+}  // namespace bench
