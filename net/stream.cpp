@@ -82,6 +82,9 @@ private:
 };
 
 Stream::Stream(EventLoop& loop, UniqueFd socket) : writer_(std::make_unique<Writer>(loop, std::move(socket))) {}
+Stream::Stream(EventLoop& loop, Detached detached) : Stream(loop, std::move(detached.socket)) {
+    kept_ = std::move(detached.kept);
+}
 Stream::Stream(Stream&&) noexcept = default;
 Stream& Stream::operator=(Stream&&) noexcept = default;
 Stream::~Stream() = default;
@@ -173,8 +176,12 @@ void Stream::write(std::string_view bytes) {
 }
 
 Coro<void> Stream::drain() {
+    writer_->check_open();
+    co_await wait_until_drained();
+}
+
+Coro<void> Stream::wait_until_drained() {
     Writer& writer = *writer_;
-    writer.check_open();
     if (!writer.transport->is_full()) co_return;
     if (writer.waiting) throw std::logic_error("Stream::drain: another task drains this stream already");
     writer.waiting = writer.transport->loop().create_future<void>();
@@ -194,6 +201,30 @@ Coro<void> Stream::write_all(std::string_view bytes) {
         bytes.remove_prefix(piece.size());
         co_await drain();
     }
+}
+
+void Stream::check_unused() const {
+    if (writer_->reading) throw std::logic_error("Stream::detach: another task reads this stream");
+    if (writer_->waiting) throw std::logic_error("Stream::detach: another task drains this stream");
+}
+
+Coro<Stream::Detached> Stream::detach() {
+    Transport& transport = *writer_->transport;
+    writer_->check_open();
+    check_unused();
+    struct BackToNormal {
+        Transport& transport;
+        ~BackToNormal() { transport.set_options(stream_options); }
+    } back_to_normal{transport};
+    for (transport.flush(); transport.queued_bytes() != 0; transport.flush()) {
+        transport.report_when_sent();
+        co_await wait_until_drained();
+        check_unused();
+    }
+    writer_->check_open();  // the flush may have found out
+    Detached detached(transport.release(), std::move(kept_));
+    kept_.clear();
+    co_return detached;
 }
 
 void Stream::write_end() {

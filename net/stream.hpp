@@ -3,7 +3,8 @@
 // Reads go straight into the caller's buffer; only read_until keeps what came behind the delimiter. Writes are corked
 // and sent at the turn's end. Move-only; its end sends what was written and closes in order (see Transport). One task
 // may read and one may write or drain at a time. Every await here is cancel-safe: a cancelled read has taken no byte
-// that it did not keep for the next read; a cancelled drain has undone no write.
+// that it did not keep for the next read; a cancelled drain has undone no write. The loop's thread; detach() is the way
+// to another one.
 #pragma once
 
 #include <stepwise/net/transport.hpp>
@@ -15,6 +16,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace stepwise::net {
 
@@ -28,8 +30,18 @@ class Stream {
 public:
     static constexpr std::size_t line_bytes_max_default = 64 * 1024;
 
+    // A stream between two loops, which may be handed over as any value: the socket, and what was read of it and not
+    // taken. Its end closes the socket.
+    struct Detached {
+        Detached(UniqueFd of, std::string bytes) noexcept : socket(std::move(of)), kept(std::move(bytes)) {}
+        UniqueFd socket;
+        std::string kept;
+    };
+
     // A connected, non-blocking socket.
     Stream(EventLoop& loop, UniqueFd socket);
+    // Goes on where it was detached.
+    Stream(EventLoop& loop, Detached detached);
     Stream(Stream&&) noexcept;
     Stream& operator=(Stream&&) noexcept;
     ~Stream();
@@ -56,6 +68,11 @@ public:
     // Ends our side behind what was written; the peer reads the end, and may still write.
     void write_end();
 
+    // Takes the stream off its loop, when all that was written is sent: nothing is lost, either way. To this Stream the
+    // connection is lost from then on. std::logic_error while another task reads or drains, std::system_error if the
+    // connection is lost. Cancel-safe: it goes on as before.
+    Coro<Detached> detach();
+
     std::size_t queued_bytes() const noexcept;
     int fd() const noexcept;
     Address peer_address() const;
@@ -67,6 +84,9 @@ private:
     class Writer;
     class Reading;
 
+    void check_unused() const;
+    // Until the outbox is at its low water, if it is above its high water.
+    Coro<void> wait_until_drained();
     // Reads more behind what is kept. False at the peer's end.
     Coro<bool> read_more(std::size_t bytes_wanted);
 

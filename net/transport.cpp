@@ -4,6 +4,7 @@
 #include <array>
 #include <cassert>
 #include <cstring>
+#include <stdexcept>
 
 namespace stepwise::net {
 
@@ -261,6 +262,19 @@ void Transport::abort() noexcept {
     if (error_ == 0) error_ = ECONNABORTED;
     lost_reported_ = true;
     close_socket();
+}
+
+UniqueFd Transport::release() {
+    if (receiving_ || pending() || !outbox_.empty() || end_wanted_) {
+        throw std::logic_error("Transport::release: the socket is in use");
+    }
+    if (error_ == 0) error_ = ECONNABORTED;
+    lost_reported_ = true;
+    full_ = false;
+    if (!socket_) return {};
+    loop_.unbind(*this);
+    loop_.reactor().forget(fd());
+    return std::move(socket_);
 }
 
 void Transport::let_go() noexcept {

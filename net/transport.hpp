@@ -101,6 +101,9 @@ public:
 
     // Closes now; nothing more is sent, and no handler is called.
     void abort() noexcept;
+    // Parts with the socket, open, for another loop; to this transport the connection is lost. std::logic_error while
+    // it receives, or has something to send: flush() and drained() come first.
+    UniqueFd release();
 
     EventLoop& loop() const noexcept { return loop_; }
     int fd() const noexcept { return socket_.get(); }

@@ -28,13 +28,15 @@ net::Address Server::listen(const net::Address& address) {
 
 net::Address Server::listen(UniqueFd listening) {
     listeners_.push_back(std::make_unique<net::Listener>(loop_, std::move(listening),
-                                                         [this](UniqueFd connected) { accept(std::move(connected)); }));
+                                                         [this](UniqueFd connected) { adopt(std::move(connected)); }));
     return listeners_.back()->address();
 }
 
-void Server::accept(UniqueFd socket) {
-    net::set_nodelay(socket.get(), true);
-    Connection::open(*this, std::move(socket), connection_count_ >= options_.connections_max);
+void Server::adopt(UniqueFd connected) {
+    loop_.check_thread("http::Server::adopt");
+    if (shutting_down_) return;
+    net::set_nodelay(connected.get(), true);
+    Connection::open(*this, std::move(connected), connection_count_ >= options_.connections_max);
 }
 
 void Server::add(ServedConnection& connection) noexcept {

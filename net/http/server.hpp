@@ -42,6 +42,9 @@ public:
     // The same with a socket that listens already.
     net::Address listen(UniqueFd listening);
 
+    // Serves a connection that was accepted elsewhere: by another loop, which posted its socket here.
+    void adopt(UniqueFd connected);
+
     // Stops accepting, lets what is in flight finish, tells every connection to go (WebSockets: 1001); what is still
     // there at the deadline is aborted, its handlers cancelled. Cancel-safe: then aborts at once.
     Coro<void> shutdown(Duration deadline);
@@ -61,7 +64,6 @@ public:
     void remove(ServedConnection& connection) noexcept;
 
 private:
-    void accept(UniqueFd socket);
     void sweep();
     void start_sweeping();
 
