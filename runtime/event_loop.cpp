@@ -30,6 +30,16 @@ std::string describe(const std::exception_ptr& error) {
     }
 }
 
+void report_on_stderr(const std::exception_ptr& error, std::string_view where) noexcept {
+    auto length = static_cast<int>(where.size());
+    try {
+        std::string what = describe(error);
+        std::fprintf(stderr, "stepwise: %.*s: %s\n", length, where.data(), what.c_str());
+    } catch (...) {
+        std::fprintf(stderr, "stepwise: %.*s: an error that there is no memory to tell\n", length, where.data());
+    }
+}
+
 }  // namespace
 
 void Scheduler::throw_wrong_thread(const char* call) {
@@ -41,7 +51,7 @@ void Scheduler::throw_wrong_thread(const char* call) {
 
 void Scheduler::report_lost(std::exception_ptr error, const char* where) noexcept {
     if (EventLoop* loop = EventLoop::running()) return loop->call_exception_handler(std::move(error), where);
-    std::fprintf(stderr, "stepwise: %s: %s\n", where, describe(error).c_str());
+    report_on_stderr(error, where);
 }
 
 EventLoop::EventLoop() : EventLoop(Options()) {}
@@ -280,9 +290,13 @@ void EventLoop::signal_arrived() noexcept {
 }
 
 void EventLoop::call_exception_handler(std::exception_ptr error, std::string_view where) noexcept {
-    if (exception_handler_) return exception_handler_(std::move(error), where);
-    std::string what = describe(error);
-    std::fprintf(stderr, "stepwise: %.*s: %s\n", static_cast<int>(where.size()), where.data(), what.c_str());
+    if (!exception_handler_) return report_on_stderr(error, where);
+    try {
+        exception_handler_(error, where);
+    } catch (...) {
+        report_on_stderr(error, where);
+        report_on_stderr(std::current_exception(), "the exception handler, called for that");
+    }
 }
 
 bool EventLoop::cancel_all_tasks(int turns_max) {

@@ -45,7 +45,8 @@ private:
 
 class EventLoop final : public Scheduler, private ReactorHost {
 public:
-    // What went wrong, and in what: "Task-3", "a callback". Runs on the loop's thread and must not throw.
+    // What went wrong, and in what: "Task-3", "a callback". Runs on the loop's thread. What it throws itself goes to
+    // stderr, behind what it was told.
     using ExceptionHandler = std::function<void(std::exception_ptr, std::string_view where)>;
     using Callback = std::function<void()>;
 

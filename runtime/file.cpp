@@ -50,6 +50,12 @@ std::uint64_t size_now(int fd, const std::string& path) {
     return static_cast<std::uint64_t>(status.st_size);
 }
 
+// A write that io_uring cuts short, as on a full disk, may leave the position where it was (Linux 6.18).
+void move_to(int fd, off_t position) noexcept {
+    bool appends = (::fcntl(fd, F_GETFL) & O_APPEND) != 0;
+    if (!appends) ::lseek(fd, position, SEEK_SET);
+}
+
 void sync_now(int fd, const std::string& path) {
     if (::fdatasync(fd) != 0) fail(errno, "fdatasync", path);
 }
@@ -114,7 +120,9 @@ Coro<void> File::write_all(std::string_view bytes) {
     Awaited awaited(*this);
     try {
         while (!bytes.empty()) {
+            off_t position = ::lseek(awaited.fd(), 0, SEEK_CUR);
             std::size_t written = co_await io::write(awaited.fd(), bytes);
+            if (written < bytes.size() && position >= 0) move_to(awaited.fd(), position + static_cast<off_t>(written));
             bytes.remove_prefix(written);
         }
     } catch (const std::system_error& error) {

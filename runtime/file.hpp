@@ -35,7 +35,8 @@ public:
     Coro<std::size_t> read_at(std::uint64_t offset, std::span<char> buffer);
     // From the position to the end. LimitError for more than bytes_max.
     Coro<std::string> read_rest(std::size_t bytes_max);
-    // All of it, at the position (with O_APPEND: at the end).
+    // All of it, at the position (with O_APPEND: at the end). On a full disk (ENOSPC), and at RLIMIT_FSIZE (EFBIG, and
+    // SIGXFSZ: setrlimit(2)), a part may have been written.
     Coro<void> write_all(std::string_view bytes);
     // What was written is on the disk: fdatasync(2).
     Coro<void> sync();

@@ -119,7 +119,8 @@ inline Transfer send(int socket, std::span<const char> from) noexcept {
 }
 
 // Pipes (non-blocking), terminals and files; 0 is the end of the file. `offset`: bytes from the start, or
-// Operation::current_offset. read(2), pread(2).
+// Operation::current_offset; a write to a file that comes short may leave that where it was, with io_uring. read(2),
+// pread(2).
 inline Transfer read(int file, std::span<char> to, std::int64_t offset = Operation::current_offset) noexcept {
     return Transfer([=](Operation& operation) { operation.prepare_read(file, to.data(), to.size(), offset); });
 }
