@@ -83,6 +83,9 @@ Coro<> start_a_database(std::string programs, std::string folder) {
 }  // namespace
 
 std::optional<std::string> find_programs() {
+    if (const char* named = std::getenv("POSTGRES_PROGRAMS")) {
+        return has_programs(named) ? std::optional(std::string(named)) : std::nullopt;
+    }
     std::vector<fs::path> found;
     std::error_code error;
     for (const fs::directory_entry& version : fs::directory_iterator("/usr/lib/postgresql", error)) {

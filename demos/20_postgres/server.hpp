@@ -12,7 +12,8 @@
 
 namespace postgres {
 
-// Where initdb and postgres are: those of the newest version in /usr/lib/postgresql, else of PATH. Nothing: nowhere.
+// The folder of initdb and postgres: $POSTGRES_PROGRAMS, else that of the newest version in /usr/lib/postgresql, else
+// the first one of PATH. Nothing: there is none.
 std::optional<std::string> find_programs();
 // What to say where they are not.
 inline constexpr const char* how_to_get_it = "sudo apt-get install postgresql";

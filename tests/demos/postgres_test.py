@@ -61,7 +61,7 @@ class SlowQuery:
     def __enter__(self):
         self.demo = subprocess.Popen([PROGRAM, "--query", "select pg_sleep(600)"], stdout=subprocess.PIPE,
                                      stderr=subprocess.PIPE, encoding="utf-8", env=environment())
-        self.server = 0
+        self.server, self.folder = 0, None
         try:
             self.server = wait_for(lambda: next((pid for pid in children_of(self.demo.pid)
                                                  if "unix_socket_directories=" in command_of(pid)), 0), "a server")
@@ -75,11 +75,14 @@ class SlowQuery:
         return self
 
     def __exit__(self, *_):
-        for pid in filter(None, (self.demo.pid if self.demo.poll() is None else 0, self.server)):
-            if self.server_runs() or pid == self.demo.pid:
-                os.kill(pid, signal.SIGCONT)
-                os.kill(pid, signal.SIGKILL)
+        if self.demo.poll() is None:
+            self.demo.kill()
         self.demo.communicate()
+        if self.server and self.server_runs():
+            os.kill(self.server, signal.SIGCONT)
+            os.kill(self.server, signal.SIGKILL)
+        if self.folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def server_runs(self):
         return "unix_socket_directories=" in command_of(self.server)
@@ -211,7 +214,11 @@ CancelledError
         with SlowQuery() as slow:
             slow.demo.kill()
             wait_for(lambda: not slow.server_runs(), "the end of the server")
-            shutil.rmtree(slow.folder)
+
+    def test_where_there_is_no_postgresql_it_says_how_to_get_it(self):
+        done = start("postgres", POSTGRES_PROGRAMS="/nonexistent")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertEqual(done.stderr, "postgres: there is no PostgreSQL here: sudo apt-get install postgresql\n")
 
     def test_a_server_that_is_not_there_is_named(self):
         done = start("postgres", "--postgres", "host=/nonexistent")

@@ -292,6 +292,13 @@ class Parts(unittest.TestCase):
         self.assertFalse(runs.same_run(shown, shown.replace("5.0", "5.5")))
         self.assertFalse(runs.same_run(shown, shown.replace("io  ] two", "main] two")))
 
+    def test_what_was_measured_does_not_count_and_what_is_said_of_it_does(self):
+        shown, later = "on time   12.5 ms  3\n", "on time    7 ms  3\n"
+        self.assertFalse(runs.same_run(shown, later))
+        self.assertTrue(runs.same_run(shown, later, measured="ms"))
+        for other in ("late   12.5 ms  3\n", "on time   12.5 ms  4\n", "on time   12.5 s  3\n"):
+            self.assertFalse(runs.same_run(shown, other, measured="ms"))
+
     def test_an_output_can_be_a_part_of_a_run(self):
         output = runs.Output.parse("05 --lang en | from: -- two | until: end | any order: io")
         self.assertEqual(output.select(["a", "-- two at once", "b", "the end", "c"]), ["-- two at once", "b"])

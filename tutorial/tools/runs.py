@@ -34,21 +34,22 @@ class Line:
 
 @dataclasses.dataclass(frozen=True)
 class Output:
-    """An output marker's words: `PROGRAM FLAGS | from: TEXT | until: TEXT | any order: THREAD`."""
+    """An output marker's words: `PROGRAM FLAGS | from: TEXT | until: TEXT | any order: THREAD | measured: UNIT`."""
     command: tuple
     first: str = ""  # the line that contains it is the first one shown
     after_last: str = ""  # the line that contains it is the first one not shown any more
     unordered: str = ""  # threads of this name may print in any order within half a second
+    measured: str = ""  # numbers with this unit are of one run, and no other run has the same
 
     @staticmethod
     def parse(spec):
         command, *settings = [part.strip() for part in spec.split(" | ")]
-        names = {"from": "first", "until": "after_last", "any order": "unordered"}
+        names = {"from": "first", "until": "after_last", "any order": "unordered", "measured": "measured"}
         values = {}
         for setting in settings:
             name, separator, value = setting.partition(": ")
             if name not in names or not separator:
-                raise RunError(f"'{setting}' is none of from: TEXT, until: TEXT, any order: THREAD")
+                raise RunError(f"'{setting}' is none of from: TEXT, until: TEXT, any order: THREAD, measured: UNIT")
             values[names[name]] = value
         words = tuple(shlex.split(command))
         if not words:
@@ -84,8 +85,11 @@ def on_the_half_second(text):
     return f"[{steps * STEP_SECONDS:4.1f} s{stamp.group(2)}] {stamp.group(4)}"
 
 
-def same_run(shown, found, unordered=""):
-    """True if the two outputs differ at most in what threads decide."""
+def same_run(shown, found, unordered="", measured=""):
+    """True if the two outputs differ at most in what threads decide, and in what was measured."""
+    if measured:
+        number = re.compile(rf" *\d[\d.]* {re.escape(measured)}\b")
+        shown, found = (number.sub(f" # {measured}", text) for text in (shown, found))
     return shown == found or _comparable(shown, unordered) == _comparable(found, unordered)
 
 
@@ -141,8 +145,8 @@ class Programs:
         for scale in SCALES:
             lines = self.run(output.command, scale)
             found = "".join(on_the_half_second(line) + "\n" for line in output.select(lines))
-            if same_run(shown, found, output.unordered):
+            if same_run(shown, found, output.unordered, output.measured):
                 return shown
-            if not any(STAMP.fullmatch(line) for line in lines):
+            if not output.measured and not any(STAMP.fullmatch(line) for line in lines):
                 break
         return found
