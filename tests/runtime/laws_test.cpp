@@ -276,6 +276,54 @@ TEST_CASE("law 8: awaits that finish at once use up a budget, so that a timer ge
     }
 }
 
+TEST_CASE("law 8: a timer waits for one budget of each task that is ready, for two if they run as it becomes due") {
+    constexpr long tasks = 100;
+    struct Due {
+        ManualClock& clock;
+        long awaits = 0;
+        long awaits_before = 0;
+        bool now = false;
+        bool over = false;
+
+        void comes() {
+            now = false;
+            awaits_before = awaits;
+            clock.advance(1ms);
+        }
+    };
+    struct Bodies {
+        static Coro<> always_ready(Due& due, bool looks) {
+            while (!due.over) {
+                due.awaits += co_await at_once(1);
+                if (looks && due.now) due.comes();
+            }
+        }
+    };
+    World world;
+    Due due{world.clock};
+    for (long count = 0; count < tasks; ++count) {
+        static_cast<void>(world.loop.create_task(Bodies::always_ready(due, count == tasks / 2)));
+    }
+    world.turns(3);
+    CHECK(due.awaits >= tasks * TaskBase::awaits_per_step_max);
+    long waited = -1;
+    auto fire = [&] { waited = due.awaits - due.awaits_before; };
+    world.loop.call_later(1ms, fire);
+    due.comes();
+    world.turns(1);
+    CHECK(waited >= 0);
+    CHECK(waited <= tasks * TaskBase::awaits_per_step_max);
+    waited = -1;
+    world.loop.call_later(1ms, fire);
+    due.now = true;
+    world.turns(2);
+    CHECK(waited >= 0);
+    CHECK(waited <= 2 * tasks * TaskBase::awaits_per_step_max);
+    due.over = true;
+    world.turns(3);
+    CHECK(world.loop.task_count() == 0);
+}
+
 TEST_CASE("law 9: the executor's queue is bounded, and says which option decides it") {
     EventLoop::Options options;
     options.thread_pool.threads_max = 1;
