@@ -258,7 +258,10 @@ TEST_CASE("10,000 signals while tasks run: the handler runs, the last one is not
     World world;
     struct Turns {
         static Coro<> take(const bool& over, long& turns) {
-            for (; !over; ++turns) co_await sleep(0s);
+            while (!over) {
+                co_await sleep(0s);
+                ++turns;
+            }
         }
     };
     bool over = false;

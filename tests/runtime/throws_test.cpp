@@ -5,6 +5,8 @@
 
 #include <dlfcn.h>
 
+#include <typeinfo>
+
 namespace {
 
 using namespace runtime_test;
@@ -21,9 +23,14 @@ struct Bodies {
 
 }  // namespace
 
-// What the compiler calls for a throw expression; the library's own does the rest.
-extern "C" [[noreturn]] void __cxa_throw(void* thrown, void* type, void (*destroy)(void*)) {
-    using Throw = void (*)(void*, void*, void (*)(void*));
+// What the compiler calls for a throw expression; the library's own does the rest. GCC knows it without its types.
+#ifdef __clang__
+using ThrownType = std::type_info;
+#else
+using ThrownType = void;
+#endif
+extern "C" void __cxa_throw(void* thrown, ThrownType* type, void (*destroy)(void*)) {
+    using Throw = void (*)(void*, ThrownType*, void (*)(void*));
     static const auto of_the_library = reinterpret_cast<Throw>(::dlsym(RTLD_NEXT, "__cxa_throw"));
     ++throws;
     of_the_library(thrown, type, destroy);
