@@ -1,6 +1,5 @@
 #include <stepwise/runtime/timer_queue.hpp>
 
-#include <algorithm>
 #include <cassert>
 
 namespace stepwise {
@@ -13,9 +12,12 @@ constexpr std::size_t arity = 4;
 
 void TimerQueue::add(Timer& timer, TimePoint due) {
     assert(!timer.armed());
-    Entry entry{due, added_++, &timer};
+    Entry entry{due, &timer};
+    std::size_t place = heap_.size();
     heap_.push_back(entry);
-    sift_up(heap_.size() - 1, entry);
+    timer.order = added_++;
+    timer.place = static_cast<std::uint32_t>(place);
+    if (place > 0 && before(entry, heap_[(place - 1) / arity])) sift_up(place, entry);
 }
 
 void TimerQueue::remove(Timer& timer) noexcept {
@@ -36,34 +38,44 @@ std::size_t TimerQueue::fire_due(TimePoint now) noexcept {
     std::size_t fired = 0;
     while (!heap_.empty() && heap_.front().due <= now) {
         Timer& timer = *heap_.front().timer;
-        remove(timer);
+        timer.place = Timer::not_queued;
+        Entry last = heap_.back();
+        heap_.pop_back();
+        if (!heap_.empty()) sift_down(0, last);
         timer.fire(timer);
         ++fired;
     }
     return fired;
 }
 
-void TimerQueue::sift_up(std::size_t place, const Entry& entry) noexcept {
+void TimerQueue::sift_up(std::size_t place, Entry entry) noexcept {
+    Entry* heap = heap_.data();
     while (place > 0) {
         std::size_t parent = (place - 1) / arity;
-        if (!before(entry, heap_[parent])) break;
-        put(place, heap_[parent]);
+        if (!before(entry, heap[parent])) break;
+        put(place, heap[parent]);
         place = parent;
     }
     put(place, entry);
 }
 
-void TimerQueue::sift_down(std::size_t place, const Entry& entry) noexcept {
-    for (;;) {
-        std::size_t first = place * arity + 1;
-        if (first >= heap_.size()) break;
-        std::size_t end = std::min(first + arity, heap_.size());
+void TimerQueue::sift_down(std::size_t place, Entry entry) noexcept {
+    const Entry* heap = heap_.data();
+    std::size_t size = heap_.size();
+    for (std::size_t first = place * arity + 1; first < size; first = place * arity + 1) {
         std::size_t least = first;
-        for (std::size_t child = first + 1; child < end; ++child) {
-            if (before(heap_[child], heap_[least])) least = child;
+        if (first + arity <= size) {
+            // Two by two: which half wins depends on no earlier guess.
+            std::size_t left = first + (before(heap[first + 1], heap[first]) ? 1 : 0);
+            std::size_t right = first + 2 + (before(heap[first + 3], heap[first + 2]) ? 1 : 0);
+            least = before(heap[right], heap[left]) ? right : left;
+        } else {
+            for (std::size_t child = first + 1; child < size; ++child) {
+                if (before(heap[child], heap[least])) least = child;
+            }
         }
-        if (!before(heap_[least], entry)) break;
-        put(place, heap_[least]);
+        if (!before(heap[least], entry)) break;
+        put(place, heap[least]);
         place = least;
     }
     put(place, entry);

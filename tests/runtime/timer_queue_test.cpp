@@ -46,6 +46,15 @@ TEST_CASE("timers fire by due time, and those of one instant in the order in whi
     CHECK(queue.empty());
 }
 
+TEST_CASE("timers of one instant keep their order while the count of timers passes its end") {
+    std::vector<int> fired;
+    std::deque<Noted> timers;
+    TimerQueue queue(UINT32_MAX - 2);
+    for (int number = 0; number < 8; ++number) queue.add(timers.emplace_back(number, fired), at(1));
+    queue.fire_due(at(1));
+    CHECK(fired == std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7});
+}
+
 TEST_CASE("a timer that is removed does not fire, and removing it again does nothing") {
     std::vector<int> fired;
     Noted first(1, fired);
