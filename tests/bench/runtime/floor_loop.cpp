@@ -155,6 +155,7 @@ void call_later_and_cancel(std::size_t count, Meter& meter) {
 void insert_and_fire(std::size_t count, Meter& meter) {
     struct Call : Timer, Pooled {};
     Timers timers(0);
+    timers.delays = Delays(count);
     std::size_t called = 0;
     auto operations = [&](std::size_t wanted) {
         for (std::size_t done = 0; done < wanted; ++done) {

@@ -54,6 +54,7 @@ void with_pending(std::size_t count, Meter& meter) {
 
 void insert_and_fire(std::size_t count, Meter& meter) {
     TimerLoop timers;
+    timers.delays = Delays(count);
     timers.insert_and_fire(count);
     meter.start();
     timers.insert_and_fire(count);
