@@ -88,6 +88,7 @@ private:
 };
 
 // A connection may be used by one thread at a time: each has its own.
+//[ blocking
 void sqlite_query() {
     thread_local Sqlite database;
     database.query(query_seconds());
@@ -99,11 +100,13 @@ void postgres_query() {
     const std::unique_ptr<PGresult, decltype(&PQclear)> result(PQexec(database.get(), sql.c_str()), PQclear);
     if (PQresultStatus(result.get()) != PGRES_TUPLES_OK) throw std::runtime_error(PQerrorMessage(database.get()));
 }
+//]
 
 // ---- One query, three ways. Ten tasks ask, as if ten clients had come at once.
 
 using BlockingQuery = void (*)();
 
+//[ ways
 Coro<> on_the_loop(BlockingQuery query) {
     query();
     co_return;
@@ -117,6 +120,7 @@ Coro<> in_the_pool(BlockingQuery query) {
 Coro<> not_blocking(Connection& database) {
     co_await database.query(fmt::format("select pg_sleep({})", query_seconds()));
 }
+//]
 
 // ---- The ticker, which would be on time if nobody held up the loop
 

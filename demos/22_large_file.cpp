@@ -65,6 +65,7 @@ Lines count_lines(std::string path) {
     }
 }
 
+//[ ways
 Coro<Lines> on_the_loop(std::string path) {
     co_return count_lines(path);
 }
@@ -81,6 +82,7 @@ Coro<Lines> awaited(std::string path) {
     while (const std::size_t count = co_await file.read_some(piece)) lines += lines_of({piece.data(), count});
     co_return lines;
 }
+//]
 
 // ---- The ticker, as in 21_databases
 

@@ -72,6 +72,7 @@ Connection::Connection(Connection&& other) noexcept
 
 Connection::~Connection() = default;
 
+//[ wait
 Coro<> Connection::wait_until(Wanted wanted) {
     EventLoop& loop = EventLoop::current();
     Future<> ready = loop.create_future();
@@ -84,6 +85,7 @@ Coro<> Connection::wait_until(Wanted wanted) {
     if (wanted != Wanted::readable) loop.add_writer(fd, tell);
     co_await ready;
 }
+//]
 
 Coro<Connection> Connection::connect(std::string conninfo) {
     Connection made(std::move(conninfo));
@@ -109,6 +111,7 @@ Coro<Result> Connection::query(std::string sql, std::vector<std::string> paramet
     co_return co_await std::move(both);
 }
 
+//[ ask
 Coro<Result> Connection::ask(std::string sql, std::vector<std::string> parameters) {
     std::vector<const char*> values;
     for (const std::string& parameter : parameters) values.push_back(parameter.c_str());
@@ -119,6 +122,7 @@ Coro<Result> Connection::ask(std::string sql, std::vector<std::string> parameter
     co_await flush();
     co_return co_await receive();
 }
+//]
 
 // A server may answer, or complain, before it has read the whole question: both ways are watched.
 Coro<> Connection::flush() {
@@ -163,6 +167,7 @@ void Connection::take_input() {
 
 // After a query. If it was given up before its answer came, the server is told, and what it still sends is dropped; a
 // server that does not answer that either costs the connection.
+//[ stop
 Coro<> Connection::stop_what_is_left() {
     struct Settle {
         Connection& connection;
@@ -184,6 +189,7 @@ Coro<> Connection::stop_what_is_left() {
     } catch (const Error&) {  // "canceling statement due to user request"
     }
 }
+//]
 
 std::string Connection::message() const {
     return first_line(PQerrorMessage(connection_.get()));

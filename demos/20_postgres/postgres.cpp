@@ -96,6 +96,7 @@ Coro<std::string> queries_under_way(Connection& database) {
     co_return result.rows.at(0).at(0).value();
 }
 
+//[ timeout
 Coro<> too_slow(Connection& database, Connection& other) {
     say("-- 3: 查询要 60 s，只给它 1 s", "-- 3: a query of 60 s gets 1 s");
     try {
@@ -109,6 +110,7 @@ Coro<> too_slow(Connection& database, Connection& other) {
     const std::string answer = co_await ask_slowly(database, 0ms, 5);
     say("同一个连接接着用: " + answer, "the same connection goes on: " + answer);
 }
+//]
 
 Coro<> cancelled(Connection& database) {
     say("-- 4: 等着查询的 task 被取消", "-- 4: the task that waits for a query is cancelled");

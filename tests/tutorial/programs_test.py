@@ -53,6 +53,14 @@ class ChapterProgramsTest(unittest.TestCase):
             self.assertEqual(said[:2] + said[3:], [f"A {got}: data-D", f"A {got}: data-A",
                                                    f"D {got}: data-D", f"A {got}: data-A"])
 
+    def test_a_loop_of_handlers_hears_each_in_the_round_in_which_it_has_something_to_read(self):
+        rounds = "\n".join(lines_of("event_driven")).split("-- sources: ")[1:]
+        self.assertEqual([text.splitlines()[0] for text in rounds],
+                         ["1, waiting", "2, waiting", "3, waiting", "1, waiting"])
+        self.assertIn("B comes in\nA says: good morning", rounds[1])
+        self.assertIn("A leaves\nB says: anybody in?", rounds[2])
+        self.assertEqual(len(lines_of("event_driven", "zh")), len(lines_of("event_driven")))
+
     def test_a_generator_that_is_read_twice_has_nothing_the_second_time(self):
         self.assertEqual(lines_of("consumed_twice"), ["the sum is 240, of 0 marks"])
 
