@@ -47,8 +47,11 @@ void SignalHandlers::add(int signal_number, std::function<void()> callback) {
         return;
     }
     Slot& slot = slots[signal_number];
+    // First: without memory for it the signal is nobody's.
+    Registration& registration = registrations_[signal_number];
     EventLoop* nobody = nullptr;
     if (!slot.loop.compare_exchange_strong(nobody, &loop_)) {
+        registrations_.erase(signal_number);
         throw std::logic_error(fmt::format("signal {} belongs to another event loop", signal_number));
     }
     slot.arrived.store(false);
@@ -56,7 +59,6 @@ void SignalHandlers::add(int signal_number, std::function<void()> callback) {
     action.sa_handler = &on_signal;
     action.sa_flags = SA_RESTART;
     sigemptyset(&action.sa_mask);
-    Registration& registration = registrations_[signal_number];
     if (sigaction(signal_number, &action, &registration.before) != 0) {
         int error = errno;
         registrations_.erase(signal_number);

@@ -31,6 +31,18 @@ bool is_cancellation(const std::exception_ptr& error) noexcept {
     }
 }
 
+// Without memory for the reason, without the reason.
+void ask_to_cancel(TaskBase& task, const std::string& reason, const CancelShield* within = nullptr) {
+    try {
+        task.request_cancel(reason, within);
+    } catch (const std::bad_alloc&) {
+        task.request_cancel({}, within);
+    }
+}
+
+const std::string group_is_cancelled = "its group is cancelled";
+const std::string another_one_failed = "another task of its group failed";
+
 }  // namespace
 
 TaskGroupError::TaskGroupError(std::vector<std::exception_ptr> all)
@@ -70,9 +82,14 @@ TaskGroup::~TaskGroup() {
 }
 
 void TaskGroup::add(FutureBase& future, TaskBase& task) {
-    new Child(*this, future, task);
+    try {
+        new Child(*this, future, task);
+    } catch (...) {
+        task.request_cancel();  // it never begins, outside of the group
+        throw;
+    }
     ++running_;
-    if (cancelled_) task.request_cancel("its group is cancelled");
+    if (cancelled_) ask_to_cancel(task, group_is_cancelled);
 }
 
 void TaskGroup::child_done(Child& child) noexcept {
@@ -85,17 +102,29 @@ void TaskGroup::child_done(Child& child) noexcept {
 }
 
 void TaskGroup::failed(std::exception_ptr error) noexcept {
-    errors_.push_back(std::move(error));
-    cancel("another task of its group failed");
+    if (!first_error_) {
+        first_error_ = std::move(error);
+    } else {
+        try {
+            later_errors_.push_back(error);
+        } catch (const std::bad_alloc&) {
+            report(std::move(error));
+        }
+    }
+    cancel(another_one_failed);
+}
+
+void TaskGroup::report(std::exception_ptr error) noexcept {
+    loop_.call_exception_handler(std::move(error), "a task of a group that had no memory to keep its error");
 }
 
 void TaskGroup::cancel(const std::string& reason) {
     if (std::exchange(cancelled_, true)) return;
     if (body_runs_) {
         body_cancelled_ = true;
-        task_.request_cancel(reason, scope_);
+        ask_to_cancel(task_, reason, scope_);
     }
-    for (Child* child = children_; child != nullptr; child = child->next_child) child->task.request_cancel(reason);
+    for (Child* child = children_; child != nullptr; child = child->next_child) ask_to_cancel(child->task, reason);
 }
 
 void TaskGroup::body_ended(std::exception_ptr error) noexcept {
@@ -112,8 +141,18 @@ void TaskGroup::body_ended(std::exception_ptr error) noexcept {
 }
 
 void TaskGroup::finish() {
-    if (errors_.size() == 1) std::rethrow_exception(errors_.front());
-    if (!errors_.empty()) throw TaskGroupError(std::move(errors_));
+    if (!later_errors_.empty()) {
+        try {
+            std::vector<std::exception_ptr> all;
+            all.reserve(1 + later_errors_.size());
+            all.push_back(first_error_);
+            all.insert(all.end(), later_errors_.begin(), later_errors_.end());
+            throw TaskGroupError(std::move(all));
+        } catch (const std::bad_alloc&) {
+            for (std::exception_ptr& error : later_errors_) report(std::move(error));
+        }
+    }
+    if (first_error_) std::rethrow_exception(first_error_);
     if (task_.cancel_pending()) task_.throw_cancelled();
     if (cancellation_) std::rethrow_exception(cancellation_);
 }

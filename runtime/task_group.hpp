@@ -39,7 +39,8 @@ public:
     TaskGroup& operator=(const TaskGroup&) = delete;
 
     // A child, from the next turn on; in a group that is cancelled it is cancelled before it begins. Its error is the
-    // group's. The handle is for its name, its result, or to cancel it alone, which is no error.
+    // group's. The handle is for its name, its result, or to cancel it alone, which is no error. std::bad_alloc: there
+    // is no child.
     template <class T>
     Task<T> start_soon(Coro<T> body) {
         Task<T> task = loop_.create_task(std::move(body));
@@ -78,6 +79,7 @@ private:
     void add(FutureBase& future, TaskBase& task);
     void child_done(Child& child) noexcept;
     void failed(std::exception_ptr error) noexcept;
+    void report(std::exception_ptr error) noexcept;
     // The body has ended, with what is being thrown, if anything.
     void body_ended(std::exception_ptr error) noexcept;
     Join join() noexcept;
@@ -89,7 +91,8 @@ private:
     const CancelShield* scope_ = task_.innermost_shield();
     Child* children_ = nullptr;
     std::size_t running_ = 0;
-    std::vector<std::exception_ptr> errors_;
+    std::exception_ptr first_error_;
+    std::vector<std::exception_ptr> later_errors_;
     std::exception_ptr cancellation_;  // what ended the body, where that was not the group's own
     bool cancelled_ = false;
     bool body_cancelled_ = false;  // by us: to be taken back
