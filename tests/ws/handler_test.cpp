@@ -14,6 +14,17 @@ namespace {
 // What the hooks of all these handlers share.
 struct Stage {
     explicit Stage(World& world) : gate(world) {}
+    void write(const std::string& what) {
+        CHECK_FALSE(is_inside);
+        log.push_back(what);
+    }
+    Coro<void> write_later(std::string what) {
+        CHECK_FALSE(is_inside);
+        is_inside = true;
+        for (int turn = 0; turn < 3; ++turn) co_await sleep(0s);
+        is_inside = false;
+        write(what);
+    }
     Log log;
     Gate gate;
     bool is_inside = false;
@@ -27,34 +38,21 @@ public:
     explicit Mixed(Stage& stage) : stage_(stage) { ++stage_.handlers; }
     ~Mixed() { --stage_.handlers; }
 
-    void open() requires(!opens_later) { write("open"); }
-    Coro<void> open() requires(opens_later) { return later("open"); }
+    void open() requires(!opens_later) { stage_.write("open"); }
+    Coro<void> open() requires(opens_later) { return stage_.write_later("open"); }
     void on_message(MessageView message) requires(!answers_later) {
-        write(std::string(message.data));
+        stage_.write(std::string(message.data));
         write_message(message.data);
     }
     Coro<void> on_message(Message message) requires(answers_later) {
-        co_await later(std::string(message.data()));
+        co_await stage_.write_later(std::string(message.data()));
         write_message(message.data());
     }
-    void on_close() requires(!closes_later) { write("close " + code_text(close_code()) + " " + close_reason()); }
-    Coro<void> on_close() requires(closes_later) {
-        return later("close " + code_text(close_code()) + " " + close_reason());
-    }
+    void on_close() requires(!closes_later) { stage_.write(ending()); }
+    Coro<void> on_close() requires(closes_later) { return stage_.write_later(ending()); }
 
 private:
-    void write(const std::string& what) {
-        CHECK_FALSE(stage_.is_inside);
-        stage_.log.push_back(what);
-    }
-    Coro<void> later(std::string what) {
-        CHECK_FALSE(stage_.is_inside);
-        stage_.is_inside = true;
-        for (int turn = 0; turn < 3; ++turn) co_await sleep(0s);
-        stage_.is_inside = false;
-        write(what);
-    }
-
+    std::string ending() { return "close " + code_text(close_code()) + " " + close_reason(); }
     Stage& stage_;
 };
 
@@ -149,8 +147,7 @@ public:
     explicit Talkative(Stage& stage) : stage_(stage) {}
     void on_message(MessageView) {
         stage_.is_inside = true;
-        std::string bytes(1 << 20, 't');
-        while (write_message(bytes)) {
+        while (write_message(std::string(1 << 20, 't'))) {
         }
         stage_.log.push_back(connection().is_open() ? "open" : "no longer open");
         stage_.is_inside = false;
@@ -178,14 +175,10 @@ struct Scene : WsServed {
     Stage stage;
 };
 
-template <bool opens_later, bool answers_later, bool closes_later>
-void check_mixed() {
-    CAPTURE(opens_later);
-    CAPTURE(answers_later);
-    CAPTURE(closes_later);
+void check_in_order(void (*serve)(Scene&)) {
     for (bool in_one_segment : {true, false}) {
         Scene scene;
-        scene.serve_handler<Mixed<opens_later, answers_later, closes_later>>({});
+        serve(scene);
         Peer client = scene.connect();
         for (const std::string& bytes : {handshake(), text_frame("one"), text_frame("two"), close_frame(4001, "bye")}) {
             client.send(bytes);
@@ -202,6 +195,14 @@ void check_mixed() {
         CHECK(scene.loop().task_count() == 0);
         CHECK(scene.lost.empty());
     }
+}
+
+template <bool opens_later, bool answers_later, bool closes_later>
+void check_mixed() {
+    CAPTURE(opens_later);
+    CAPTURE(answers_later);
+    CAPTURE(closes_later);
+    check_in_order([](Scene& scene) { scene.serve_handler<Mixed<opens_later, answers_later, closes_later>>({}); });
 }
 
 }  // namespace
