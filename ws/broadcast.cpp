@@ -6,8 +6,11 @@
 namespace stepwise::ws {
 
 void Broadcast::add(Connection& connection) {
+    connection.loop().check_thread("ws::Broadcast::add");
+    assert(loop_ == nullptr || loop_ == &connection.loop());
     assert(std::find(members_.begin(), members_.end(), &connection) == members_.end());
     members_.push_back(&connection);
+    loop_ = &connection.loop();
 }
 
 bool Broadcast::remove(Connection& connection) noexcept {
@@ -15,10 +18,13 @@ bool Broadcast::remove(Connection& connection) noexcept {
     if (found == members_.end()) return false;
     *found = members_.back();
     members_.pop_back();
+    if (members_.empty()) loop_ = nullptr;
     return true;
 }
 
 void Broadcast::send_frame(Opcode opcode, std::string_view payload, const Connection* except) {
+    if (loop_ == nullptr) return;  // nobody is there
+    loop_->check_thread("ws::Broadcast::send");
     append_frame(frames_, opcode, payload, true, std::nullopt);
     net::SharedBytes frame = frames_.take();
     // Nobody joins or leaves meanwhile: the hooks of a member that ends by this are called later.

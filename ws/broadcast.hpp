@@ -3,7 +3,7 @@
 //
 // A connection is a member from add() to remove(), which its on_close must call; a member twice is a mistake that
 // asserts. Nobody waits for anybody: a member that reads too slowly ends by its own queued_bytes_max. The loop's
-// thread.
+// thread: elsewhere std::logic_error. For members of several loops, or a sender that is a thread: SharedBroadcast.
 #pragma once
 
 #include <stepwise/ws/connection.hpp>
@@ -31,6 +31,7 @@ public:
 private:
     void send_frame(Opcode opcode, std::string_view payload, const Connection* except);
 
+    EventLoop* loop_ = nullptr;  // of the members, while there are any
     std::vector<Connection*> members_;
     net::SharedBytesSink frames_;
 };

@@ -37,6 +37,26 @@ CHINESE = (
     # gather
     (r"问 (192.*)", r"\1 is asked"), (r"(192.*) 答了", r"\1 has answered"), (r"gather 抛出: (.*)", r"gather threw: \1"),
     (r"结果: home 是 (\w+)，office 是 (\w+)", r"results: home is \1, office is \2"),
+    # background_loop
+    (r"开一个线程，等到它的服务器开始监听", "starts a thread, and waits until its server listens"),
+    (r"开始监听，循环是它自己的", "listens, on a loop of its own"),
+    (r"问: 你的钟走了几下？", "asks: how often has your clock ticked?"),
+    (r"被问到，回答: (\d+)", r"is asked, and answers: \1"),
+    (r"听到: (\d+)。现在睡 2 s，堵住自己的线程", r"hears: \1. Now it sleeps for 2 s, and blocks its thread"),
+    (r"听到: (\d+)。那边的循环一直在转", r"hears: \1. The other loop went on all the time"),
+    (r"交给它的循环一个函数: 停下", "hands its loop a function: stop"),
+    (r"被叫停: .*", "is told to stop: accepts no more, and finishes what it has in hand"),
+    (r"线程结束了，什么都没留下", "the thread has ended: nothing is left of it"),
+    # thread_push
+    (r"-- 1: 线程.*", "-- 1: the thread hands each tick to the loop"),
+    (r"-- 2: 线程.*", "-- 2: the thread sends by itself"),
+    (r"-- 3: 线程.*", "-- 3: the thread has a loop of its own, and writes to a connection of another one"),
+    (r"(\d+) 个客户端，来了 (\d+) 次，(\d+) 下听到 (\d+) 下，漏掉 (\d+)，重复 (\d+)",
+     r"\1 clients, \2 stays, \4 of \3 ticks heard, \5 missed, \6 twice"),
+    (r"抛出: (.*)", r"threw: \1"), (r"发出去了", "sent it"),
+    (r"客户端听到: (\d+)，是 call_soon_threadsafe 送来的", r"the client heard: \1, through call_soon_threadsafe"),
+    (r"-- 别的线程只有一扇门.*",
+     "-- another thread has one door: loop.call_soon_threadsafe. Whoever tries any other is told so"),
     # sender
     (r"初始化完成", "initialised"), (r"重新启动", "restarting"), (r"结束了", "ended"),
     (r"收到第 (\d+) 条", r"takes message \1"), (r"突然消失", "vanishes"),

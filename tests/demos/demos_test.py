@@ -16,6 +16,7 @@ from demo_runs import LANGUAGES, SOURCES, DemoCase, lines_of, output, start  # n
 PLAIN = ("sync", "generator", "future_task")
 TIMED = ("sync_slow", "callback", "coroutine_v1", "coroutine_v2", "coroutine_v3", "coroutine")
 TALKING = ("on_close", "gather", "sender")  # what they print: talking_demos_test.py
+THREADS = ("background_loop", "thread_push")  # thread_demos_test.py
 BANNER_LINES_MAX = 15
 
 
@@ -201,7 +202,7 @@ class FourStyles(DemoCase):
 
 class Flags(DemoCase):
     def test_help_leaves_with_0_and_names_the_flags(self):
-        for name in PLAIN + TIMED + TALKING:
+        for name in PLAIN + TIMED + TALKING + THREADS:
             with self.subTest(demo=name):
                 done = start(name, "--help")
                 self.assertEqual((done.returncode, done.stderr), (0, ""))
@@ -209,7 +210,7 @@ class Flags(DemoCase):
                 self.assertIn("--scale", done.stdout)
 
     def test_a_wrong_argument_leaves_with_2_and_one_line_on_stderr(self):
-        for name in PLAIN + TIMED + TALKING:
+        for name in PLAIN + TIMED + TALKING + THREADS:
             for argument in ("--nope", "--lang=fr", "--scale=0"):
                 with self.subTest(demo=name, argument=argument):
                     done = start(name, argument)
@@ -226,7 +227,7 @@ class Flags(DemoCase):
 class Sources(DemoCase):
     def test_a_demo_opens_with_a_banner_of_at_most_15_lines_that_says_how_to_run_it(self):
         sources = sorted(SOURCES.glob("[0-9][0-9]_*.cpp"))
-        self.assertGreaterEqual(len(sources), len(PLAIN + TIMED + TALKING))
+        self.assertGreaterEqual(len(sources), len(PLAIN + TIMED + TALKING + THREADS))
         for source in sources:
             with self.subTest(demo=source.name):
                 lines = source.read_text(encoding="utf-8").splitlines()

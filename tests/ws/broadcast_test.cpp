@@ -4,6 +4,9 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <thread>
+
 using namespace ws_test;
 using ws::Broadcast;
 using ws::MessageView;
@@ -150,4 +153,38 @@ TEST_CASE("members that leave with their server are told nothing and are gone fr
     CHECK(scene.room.everybody.size() == 0);
     CHECK(scene.room.log.size() == 10);
     scene.settle();
+}
+
+TEST_CASE("a thread that pushes through call_soon_threadsafe reaches whoever is there, while clients come and go") {
+    Scene scene;
+    std::atomic<bool> over = false;
+    std::thread pushing([&] {
+        for (int number = 0; !over; ++number) {
+            scene.loop().call_soon_threadsafe([&, number] { scene.room.everybody.send(std::to_string(number)); });
+            std::this_thread::yield();
+        }
+    });
+    for (int round = 0; round < 40; ++round) {
+        Peer peer = scene.open();
+        int first = std::stoi(read_frame(peer).substr(5));
+        for (int next = first + 1; next < first + 5; ++next) CHECK(read_frame(peer) == "text:" + std::to_string(next));
+    }
+    over = true;
+    pushing.join();
+    scene.run_until_gone();
+    CHECK(scene.room.everybody.size() == 0);
+}
+
+TEST_CASE("a group that another thread touches says whose it is, and stays as it was") {
+    Scene scene;
+    Peer member = scene.open();
+    std::thread([&] {
+        CHECK_THROWS_WITH_AS(scene.room.everybody.send("from outside"),
+                             "ws::Broadcast::send was called from a thread that is not the loop's. Only "
+                             "EventLoop::call_soon_threadsafe may be: let it make this call",
+                             std::logic_error);
+        CHECK_THROWS_AS(scene.room.everybody.send_binary("from outside"), std::logic_error);
+    }).join();
+    scene.room.everybody.send("from inside");
+    CHECK(read_frame(member) == "text:from inside");
 }

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <thread>
 
 using namespace ws_test;
@@ -175,4 +176,28 @@ TEST_CASE("a loop without members may end, also with a message on its way") {
     everybody.send("one");
     CHECK(read_frame(first) == "text:both");
     CHECK(read_frame(first) == "text:one");
+}
+
+TEST_CASE("clients come and go on two loops while a thread sends, and each hears what follows each other") {
+    SharedBroadcast everybody;
+    Scene here(everybody);
+    Scene there(everybody);
+    std::atomic<bool> over = false;
+    std::thread pushing([&] {
+        for (int number = 0; !over; ++number) {
+            everybody.send(std::to_string(number));
+            std::this_thread::yield();
+        }
+    });
+    for (int round = 0; round < 40; ++round) {
+        Scene& scene = round % 2 == 0 ? here : there;
+        Peer peer = scene.open();
+        int first = std::stoi(read_frame(peer).substr(5));
+        for (int next = first + 1; next < first + 5; ++next) CHECK(read_frame(peer) == "text:" + std::to_string(next));
+        if (round % 4 < 2) peer.reset();  // others leave by being gone when the next one comes
+    }
+    over = true;
+    pushing.join();
+    for (Scene* scene : {&here, &there}) scene->run_until_gone();
+    CHECK(everybody.size() == 0);
 }
