@@ -73,6 +73,8 @@ public:
     virtual bool completes_at_once() const { return true; }
     // What a cancelled operation did not give the next one gets.
     virtual bool keeps_what_was_not_given() const { return true; }
+    // That run on between two operations.
+    virtual std::size_t tasks_of_its_own() const { return 0; }
     // The loop is about to end.
     virtual void before_loop_ends() {}
 
@@ -248,7 +250,7 @@ private:
         CHECK(outcomes_ == Outcomes{subject_->gives()});
         subject_->after_result();
         settle();
-        CHECK(stage_->loop->task_count() == 0);
+        CHECK(stage_->loop->task_count() == subject_->tasks_of_its_own());
         CHECK(stage_->lost.empty());
         subject_->before_loop_ends();
         subject_.reset();
