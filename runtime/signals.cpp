@@ -84,7 +84,13 @@ bool SignalHandlers::remove(int signal_number) noexcept {
 void SignalHandlers::deliver() {
     for (auto& [signal_number, registration] : registrations_) {
         if (!slots[signal_number].arrived.exchange(false)) continue;
-        loop_.call_soon([this, number = signal_number] { call(number); });
+        try {
+            loop_.call_soon([this, number = signal_number] { call(number); });
+        } catch (const std::bad_alloc&) {
+            // It has come all the same: the next turn tries again.
+            slots[signal_number].arrived.store(true);
+            return loop_.signal_arrived();
+        }
     }
 }
 

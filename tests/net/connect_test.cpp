@@ -8,6 +8,7 @@
 
 #include <doctest/doctest.h>
 #include <netdb.h>
+#include <sys/resource.h>
 
 using namespace net_test;
 using namespace std::string_literals;
@@ -224,4 +225,26 @@ TEST_CASE("a connect that is not answered can be cancelled, and closes its socke
     }
     connecting.clear();
     CHECK(lowest_free() == free_before);
+}
+
+TEST_CASE("without descriptors a connect fails by name, and works again when there are some") {
+    World world;
+    Listening listening;
+    const net::Address address = net::Address::of_local_end(listening.socket.get());
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    rlimit none = before;
+    none.rlim_cur = static_cast<rlim_t>(UniqueFd(::dup(0)).get());
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+    Task<UniqueFd> failing = world.loop().create_task(net::connect_socket(address));
+    world.run_until([&] { return failing.done(); });
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    try {
+        static_cast<void>(failing.result());
+        FAIL("it had a descriptor");
+    } catch (const std::system_error& error) {
+        CHECK(error.code().value() == EMFILE);
+        CHECK(std::string(error.what()).find(address.to_string()) != std::string::npos);
+    }
+    CHECK(world.run(net::connect_socket(address)));
 }

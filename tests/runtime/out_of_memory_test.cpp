@@ -233,6 +233,28 @@ TEST_CASE("a coroutine whose frame finds no memory throws std::bad_alloc at the 
     CHECK(taken_blocks == before);
 }
 
+TEST_CASE("a signal that comes while there is no memory is told when there is some") {
+    World world;
+    int calls = 0;
+    world.loop.add_signal_handler(SIGUSR1, [&] { ++calls; });
+    memory = {true, true, false, 0};
+    // Until no place is free for another call.
+    bool is_full = false;
+    while (!is_full) {
+        try {
+            world.loop.call_later(1h, [] {});
+        } catch (const std::bad_alloc&) {
+            is_full = true;
+        }
+    }
+    raise(SIGUSR1);
+    for (int turn = 0; turn < 3; ++turn) world.loop.run_once(false);
+    memory.armed = false;
+    CHECK(calls == 0);
+    world.turns(2);
+    CHECK(calls == 1);
+}
+
 TEST_CASE("memory that runs out anywhere in frames, futures, tasks and gathers costs who asked for it, no more") {
     fails_at_each(frames_and_futures);
 }
