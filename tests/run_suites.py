@@ -49,7 +49,7 @@ MATRIX = (
                                ("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1"))),
     # ThreadSanitizer of g++ 12 cannot start where the kernel spreads addresses over more than 28 bits.
     Configuration("g++ TSan, without the protocols, which have no threads", "build-tsan",
-                  UNIT_ONLY + ("-Dbuildtype=debugoptimized", "-Db_sanitize=thread"),
+                  UNIT_ONLY + ("-Dbuildtype=debug", "-Db_sanitize=thread"),
                   suite="unit", environment=(("TSAN_OPTIONS", "halt_on_error=1:second_deadlock_stack=1"),),
                   fixed_addresses=True),
     Configuration("clang 19 debugoptimized", "build-clang", UNIT_ONLY + ("-Dbuildtype=debugoptimized",),
