@@ -6,7 +6,8 @@
 Machines are shared and noisy. So the servers of a case take turns, each run stands between two runs of the floor, runs
 whose two floors differ by over 25 % are dropped, and the median of the ratios is told, with the bounds of its 90 %
 interval. By default server and client share CPU 0, which makes batches the same in each run; --two-cpus puts the
-client on CPU 1. --smoke takes a moment of each case and judges nothing: do all the parts still work?
+client on CPU 1. The cases of loops compare --threads 2 with one loop, on CPUs 0 and 1: what does a request cost more of
+CPU when another loop works beside? --smoke takes a moment of each case and judges nothing: do all the parts still work?
 """
 
 import argparse
@@ -23,6 +24,7 @@ sys.path.insert(0, str(ROOT / "tests" / "interop"))
 from server_process import ServerProcess  # noqa: E402
 
 FLOOR_DRIFT_MAX = 1.25
+CPUS = os.sched_getaffinity(0)
 CASES = {
     "http-1": ["--connections", "1"],
     "http-64": ["--connections", "64"],
@@ -34,10 +36,12 @@ CASES = {
     "ws-16k": ["--connections", "16", "--message-bytes", "16384"],
     "broadcast-500": ["--connections", "500"],
     "broadcast-500x16": ["--connections", "500", "--depth", "16"],
+    "loops-64": ["--connections", "64"],
+    "loops-512": ["--connections", "512"],
     "idle": ["--connections", "5000"],
 }
-KINDS = {"http": "http", "ws": "echo", "broadcast": "broadcast", "idle": "idle"}
-DEMOS = {"http": "http_hello", "ws": "ws_echo", "broadcast": "ws_broadcast", "idle": "ws_echo"}
+KINDS = {"http": "http", "ws": "echo", "broadcast": "broadcast", "loops": "http", "idle": "idle"}
+DEMOS = {"http": "http_hello", "ws": "ws_echo", "broadcast": "ws_broadcast", "loops": "http_hello", "idle": "ws_echo"}
 
 
 class Bench:
@@ -46,17 +50,20 @@ class Bench:
         self.tools = options.build / "tests" / "bench" / "net"
 
     def servers(self, group):
-        """{name: (program, flags, path)} of what is compared."""
+        """{name: (program, flags, path)} of what is compared: with others, or one loop with two."""
         mode = ["--mode", KINDS[group]] if group in ("http", "broadcast") else ["--mode", "echo"]
         reactors = ["epoll", "io_uring"] if self.options.reactor == "both" else [self.options.reactor]
         demo = self.options.build / "demos" / DEMOS[group]
         found = {f"stepwise, {reactor}": (demo, ["--reactor", reactor], "/") for reactor in reactors}
+        if group == "loops":
+            return found | {f"{name}, 2 loops": (demo, [*flags, "--threads", "2"], path)
+                            for name, (demo, flags, path) in found.items()}
         others = {"bare io_uring": (self.tools / "floor_uring", mode, "/"),
                   "Beast": (self.tools / "beast", [], "/all" if group == "broadcast" else "/")}
         return found | {name: server for name, server in others.items() if server[0].exists()}
 
-    def start(self, program, flags, cpu=0):
-        os.sched_setaffinity(0, {cpu})  # children inherit it
+    def start(self, program, flags, cpus=frozenset({0})):
+        os.sched_setaffinity(0, cpus)  # children inherit it
         return ServerProcess(str(program), *flags)
 
     def floor(self, group):
@@ -81,7 +88,8 @@ class Bench:
         servers = self.servers(group)
         ratios, last, errors = {name: [] for name in servers}, {}, {}
         with self.floor(group) as floor:
-            started = {name: self.start(program, flags) for name, (program, flags, _) in servers.items()}
+            cpus = CPUS & {0, 1} if group == "loops" else {0}  # two loops are to be able to run at once
+            started = {name: self.start(program, flags, cpus) for name, (program, flags, _) in servers.items()}
             try:
                 for server in started.values():
                     server.__enter__()
@@ -157,7 +165,7 @@ def row(case, name, ratios, last, error):
 
 
 def text_of(one):
-    title = f"{one['case']:17} {one['server']:19} "
+    title = f"{one['case']:17} {one['server']:28} "
     if one["error"] or not one["last"]:
         return title + f"FAILED: {one['error'] or 'no run'}"
     if one["case"] == "idle":
@@ -189,7 +197,7 @@ def parse(arguments):
         options.chosen += matches
     if options.reps < 1:
         parser.error("--reps must be at least 1")
-    if options.two_cpus and len(os.sched_getaffinity(0)) < 2:
+    if options.two_cpus and len(CPUS) < 2:
         parser.error("--two-cpus needs two of them")
     return options
 
