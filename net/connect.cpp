@@ -12,11 +12,8 @@ namespace {
 // Throws without a word about where to, which the callers below know better.
 Coro<UniqueFd> connect_once(const Address& address) {
     UniqueFd socket = make_stream_socket(address.family());
-    struct Forget {  // whatever happens: before the socket is closed, or gets an owner that closes it
-        int fd;
-        ~Forget() { EventLoop::current().reactor().forget(fd); }
-    } forget{socket.get()};
-    co_await io::connect(socket.get(), address.get(), address.size());
+    io::Known known(socket.get());  // whatever happens: before the socket is closed, or gets an owner that closes it
+    co_await io::connect(known.fd(), address.get(), address.size());
     co_return socket;
 }
 

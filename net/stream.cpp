@@ -247,11 +247,8 @@ void Stream::abort() noexcept {
 }
 
 Coro<Stream> accept_from(int listening_socket) {
-    struct Forget {  // so that the caller may close it, whose number another socket then gets
-        int fd;
-        ~Forget() { EventLoop::current().reactor().forget(fd); }
-    } forget{listening_socket};
-    UniqueFd socket = co_await io::accept(listening_socket);
+    io::Known known(listening_socket);
+    UniqueFd socket = co_await io::accept(known.fd());
     co_return Stream(EventLoop::current(), std::move(socket));
 }
 
