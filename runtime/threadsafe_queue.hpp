@@ -4,9 +4,9 @@
 // the loop's afterwards. The order of one thread's pushes is kept.
 #pragma once
 
-#include <stepwise/runtime/frame_pool.hpp>
 #include <stepwise/runtime/ready_queue.hpp>
 #include <stepwise/runtime/scheduler.hpp>
+#include <stepwise/runtime/threadsafe_blocks.hpp>
 
 #include <atomic>
 #include <memory>
@@ -57,7 +57,26 @@ public:
     ThreadsafeCall(Scheduler& scheduler, Function function)
         : ReadyNode(&ThreadsafeCall::call), scheduler_(scheduler), function_(std::move(function)) {}
 
+    static void* operator new(std::size_t bytes) {
+        if constexpr (fits_a_block()) {
+            return threadsafe_blocks::allocate();
+        } else {
+            return ::operator new(bytes, std::align_val_t(alignof(ThreadsafeCall)));
+        }
+    }
+    static void operator delete(void* memory, std::size_t bytes) noexcept {
+        if constexpr (fits_a_block()) {
+            threadsafe_blocks::deallocate(memory);
+        } else {
+            ::operator delete(memory, bytes, std::align_val_t(alignof(ThreadsafeCall)));
+        }
+    }
+
 private:
+    static constexpr bool fits_a_block() noexcept {
+        return sizeof(ThreadsafeCall) <= threadsafe_blocks::block_bytes &&
+               alignof(ThreadsafeCall) <= alignof(std::max_align_t);
+    }
     static void call(ReadyNode& node) {
         std::unique_ptr<ThreadsafeCall> self(&static_cast<ThreadsafeCall&>(node));
         if (!self->scheduler_.discarding()) self->function_();

@@ -58,11 +58,15 @@ Coro<> calls_soon() {
     EventLoop::current().call_later(1ms, [] {});
     co_await sleep(2ms);
 }
+Coro<> posts() {
+    EventLoop::current().call_soon_threadsafe([] {});
+    co_await sleep(0s);
+}
 
 }  // namespace
 
 TEST_CASE("law 4: once warm, awaits, sleeps, futures, tasks, callbacks and calls allocate nothing") {
-    for (auto step : {awaits_a_coro, sleeps, yields, sets_a_future, joins_a_task, adds_a_callback, calls_soon}) {
+    for (auto step : {awaits_a_coro, sleeps, yields, sets_a_future, joins_a_task, adds_a_callback, calls_soon, posts}) {
         CHECK(allocations_once_warm([step] { return count_steps(step); }) == 0);
     }
 }

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstdint>
 #include <semaphore>
 #include <thread>
 
@@ -32,6 +33,38 @@ TEST_CASE("call_soon_threadsafe from 4 threads: none of 40,000 calls is lost, an
     for (std::thread& thread : threads) thread.join();
     CHECK(out_of_order == 0);
     CHECK(next == std::array<int, 4>{calls_per_thread, calls_per_thread, calls_per_thread, calls_per_thread});
+}
+
+TEST_CASE("the memory of a threadsafe call outlives the thread that made it, and serves the next one") {
+    World world;
+    std::size_t sum = 0;
+    for (std::size_t round = 0; round < 50; ++round) {
+        std::thread([&] {
+            for (std::size_t call = 0; call < 20; ++call) {
+                world.loop.call_soon_threadsafe([&sum, call] { sum += call; });
+            }
+        }).join();
+        world.turns(1);
+    }
+    CHECK(sum == 50 * 190);
+}
+
+TEST_CASE("a threadsafe call may hold more than a block, and what has an alignment of its own") {
+    struct alignas(64) Line {
+        std::array<unsigned char, 256> bytes{};
+    };
+    World world;
+    Line line;
+    line.bytes.back() = 7;
+    bool aligned = false;
+    int last = 0;
+    world.loop.call_soon_threadsafe([&, line] {
+        aligned = reinterpret_cast<std::uintptr_t>(&line) % alignof(Line) == 0;
+        last = line.bytes.back();
+    });
+    world.turns(1);
+    CHECK(aligned);
+    CHECK(last == 7);
 }
 
 TEST_CASE("call_soon_threadsafe wakes a loop that sleeps without a timer, each time") {

@@ -29,7 +29,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 COLLECTED = re.compile(r"Collected : (\d+)")
 # What callgrind runs: enough for whatever happens once in a while. Rows that come in rounds need whole ones.
 COUNT = 40_000
-ROUND_COUNTS = {"fibonacci_25": 242_785, "timer_insert_fire": 100_000,
+ROUND_COUNTS = {"fibonacci_25": 242_785, "timer_insert_fire": 100_000, "yield_10000_tasks": 400_000,
                 "cancel_0_deep": 2000, "cancel_4_deep": 1000, "cancel_16_deep": 400}
 # Threads, and memory: a count of instructions would say nothing.
 WITHOUT_INSTRUCTIONS = {"call_soon_threadsafe", "thread_latency_p50", "suspended_task_bytes"}

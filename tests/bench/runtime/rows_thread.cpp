@@ -15,6 +15,9 @@ using stepwise::EventLoop;
 void posts(std::size_t count, Meter& meter) {
     EventLoop loop;
     std::size_t called = 0;
+    // As many as may be under way at once.
+    for (std::size_t done = 0; done < count; ++done) loop.call_soon_threadsafe([&called] { ++called; });
+    loop.run_once(false);
     std::thread poster([&] {
         meter.start();
         for (std::size_t done = 0; done < count; ++done) loop.call_soon_threadsafe([&called] { ++called; });
