@@ -124,7 +124,7 @@ public:
         return call_at(time_after(delay), std::move(function));
     }
     // The one door for other threads: lock-free, one wake for many calls. `function` runs and ends on the loop's
-    // thread.
+    // thread. The caller sees to it that the loop does not end before this returns: LoopGroup::post does so.
     template <class Function>
     void call_soon_threadsafe(Function function) {
         post_threadsafe(*new detail::ThreadsafeCall<Function>(*this, std::move(function)));

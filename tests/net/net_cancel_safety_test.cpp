@@ -156,7 +156,7 @@ private:
     bool begun_ = false;
 };
 
-class DrainSubject final : public OnAStream {
+class DrainSubject : public OnAStream {
 public:
     explicit DrainSubject(Stage& stage) : OnAStream(stage) { fill(); }
     Coro<std::string> operate() override {
@@ -187,6 +187,17 @@ private:
     }
     std::size_t written_ = 0;
     std::size_t read_ = 0;
+};
+
+// It goes on on the same loop: what is seen is whether the bytes and the connection are still there.
+class DetachSubject final : public DrainSubject {
+public:
+    using DrainSubject::DrainSubject;
+    Coro<std::string> operate() override {
+        net::Stream::Detached detached = co_await stream_->detach();
+        stream_.emplace(loop(), std::move(detached));
+        co_return "drained";
+    }
 };
 
 class WriteAllSubject final : public OnAStream {
@@ -284,6 +295,9 @@ TEST_CASE("a cancelled read of a stream has taken no byte that the next one does
 }
 TEST_CASE("a cancelled drain has undone no write") {
     check_every_phase<DrainSubject>();
+}
+TEST_CASE("a cancelled detach leaves the stream as it was") {
+    check_every_phase<DetachSubject>();
 }
 TEST_CASE("a cancelled write_all has written a part, and queued no more than its bound") {
     check_every_phase<WriteAllSubject>();

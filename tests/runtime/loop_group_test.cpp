@@ -202,3 +202,25 @@ TEST_CASE("what is left on a loop when its main returns is cancelled") {
     group.join();
     CHECK(board.ended == 2);
 }
+
+TEST_CASE("a thread may post until the loop has ended, and each post is run or dropped") {
+    struct Bodies {
+        static Coro<void> until(std::atomic<long>& run, long enough) {
+            while (run < enough) co_await sleep(Duration::zero());
+        }
+    };
+    for (int round = 0; round < 50; ++round) {
+        std::atomic<long> run = 0;
+        auto alive = std::make_shared<int>();
+        long posted = 0;
+        {
+            LoopGroup group(1);
+            group.start([&](LoopGroup&, std::size_t) { return Bodies::until(run, 20); });
+            while (group.post(0, [&run, alive] { ++run; })) ++posted;
+            group.join();
+        }
+        CHECK(run >= 20);
+        CHECK(run <= posted);
+        CHECK(alive.use_count() == 1);
+    }
+}
