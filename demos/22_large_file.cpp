@@ -1,14 +1,15 @@
-// A large file is read three ways, while a ticker that wants to run every 5 ms tells who held up the loop.
+// A large file is read four ways, while a ticker that wants to run every 5 ms tells who held up the loop.
 //
 // The demo before it: 21_databases. New: a file has no readiness to wait for, epoll refuses it. So a thread reads it,
 // or, with io_uring, the kernel does and says when it has: File is both.
 // Run:    ./stepwise run 22 [--mebibytes 256] [--lang zh|en]      STEPWISE_REACTOR=epoll ./stepwise run 22
 // Try:    --mebibytes 1000. Run it twice with --keep-cached: which part of the wait was the disk?
 //         Count the lines in pieces of 64 MiB. Who is late then, though every read is awaited?
-// Prints:                          time  most late    median
-//         read(), on the loop    310 ms     306 ms    0.1 ms  the ticker stood still
-//         read(), in a thread    305 ms     0.9 ms    0.1 ms  the ticker ticked on
-//         File, awaited          330 ms     1.1 ms    0.1 ms  the ticker ticked on
+// Prints:                           time  most late     median
+//         read(), on the loop      310 ms   306.1 ms     0.1 ms  the ticker stood still
+//         read(), in a thread      305 ms     0.9 ms     0.1 ms  the ticker ticked on
+//         File, piece by piece     330 ms     1.1 ms     0.1 ms  the ticker ticked on
+//         read_file, as a whole    420 ms     1.4 ms     0.1 ms  the ticker ticked on
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <unistd.h>
@@ -40,6 +41,8 @@ using stepwise::UniqueFd;
 constexpr std::size_t piece_bytes = 256 * 1024;
 constexpr auto tick_time = 5ms;
 constexpr int line_bytes = 64;
+constexpr std::size_t mebibytes_max = 4096;
+constexpr std::size_t file_bytes_max = mebibytes_max * 1024 * 1024;
 
 net::DemoOptions options;
 bool keep_cached = false;
@@ -50,7 +53,11 @@ Lines lines_of(std::string_view piece) {
     return std::count(piece.begin(), piece.end(), '\n');
 }
 
-// ---- The lines of a file are counted, three ways
+Lines lines_of_text(std::string text) {
+    return lines_of(text);
+}
+
+// ---- The lines of a file are counted, four ways
 
 Lines count_lines(std::string path) {
     const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -75,12 +82,20 @@ Coro<Lines> in_a_thread(std::string path) {
     co_return co_await counting;
 }
 
-Coro<Lines> awaited(std::string path) {
+Coro<Lines> in_pieces(std::string path) {
     File file = co_await File::open(path);
     std::vector<char> piece(piece_bytes);
     Lines lines = 0;
     while (const std::size_t count = co_await file.read_some(piece)) lines += lines_of({piece.data(), count});
     co_return lines;
+}
+
+// Reading is awaited, but so much text keeps whoever looks at it busy: that is work for a thread, as letting go of it
+// is.
+Coro<Lines> as_a_whole(std::string path) {
+    std::string text = co_await stepwise::read_file(path, file_bytes_max);
+    Future<Lines> counting = stepwise::to_thread(lines_of_text, std::move(text));
+    co_return co_await counting;
 }
 //]
 
@@ -156,7 +171,8 @@ struct Way {
 const Way ways[] = {
     {{"read()，在循环上", "read(), on the loop"}, on_the_loop},
     {{"read()，在线程里", "read(), in a thread"}, in_a_thread},
-    {{"File，用 co_await", "File, awaited"}, awaited},
+    {{"File，一块一块地等", "File, piece by piece"}, in_pieces},
+    {{"read_file，整个地等", "read_file, as a whole"}, as_a_whole},
 };
 
 Coro<> measure(const Way& way, const TemporaryFile& file, Lines expected) {
@@ -174,7 +190,7 @@ Coro<> measure(const Way& way, const TemporaryFile& file, Lines expected) {
     const Name stood{"节拍停住了", "the ticker stood still"};
     const Name ticked{"节拍照走", "the ticker ticked on"};
     fmt::print("{:<22} {:5.0f} ms {:7.1f} ms {:7.1f} ms  {}\n", way.name.text(), total_ms, late.most(), late.median(),
-               (late.most() > total_ms / 2 ? stood : ticked).text());
+               (late.most() > 0.8 * total_ms ? stood : ticked).text());
     std::fflush(stdout);
 }
 
@@ -192,7 +208,7 @@ int main(int argc, char** argv) {
     std::size_t mebibytes = 256;
     net::Options program("A large file, read on the loop, in a thread, and awaited; and what that does to a timer.");
     program.add_demo_options(options);
-    program.add_option("--mebibytes", mebibytes, 1, 100'000, "How large the file is");
+    program.add_option("--mebibytes", mebibytes, 1, mebibytes_max, "How large the file is");
     program.add_flag("--keep-cached", keep_cached, "Leave the file in memory between the reads");
     program.parse(argc, argv);
 

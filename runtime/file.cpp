@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <vector>
 
@@ -54,6 +55,14 @@ std::uint64_t size_now(int fd, const std::string& path) {
 void move_to(int fd, off_t position) noexcept {
     bool appends = (::fcntl(fd, F_GETFL) & O_APPEND) != 0;
     if (!appends) ::lseek(fd, position, SEEK_SET);
+}
+
+// From the position to the end, as far as the system knows.
+std::size_t bytes_left_now(int fd) {
+    struct stat status {};
+    const off_t position = ::lseek(fd, 0, SEEK_CUR);
+    if (position < 0 || ::fstat(fd, &status) != 0 || status.st_size < position) return 0;
+    return static_cast<std::size_t>(status.st_size - position);
 }
 
 void sync_now(int fd, const std::string& path) {
@@ -106,6 +115,9 @@ Coro<std::size_t> File::read_at(std::uint64_t offset, std::span<char> buffer) {
 
 Coro<std::string> File::read_rest(std::size_t bytes_max) {
     std::string text;
+    // A string that grows copies itself, and the loop stands still meanwhile: 0.3 s for 256 MiB. What the size says is
+    // a hint: a file in /proc says 0, and one that is being written says too little.
+    text.reserve(std::min(bytes_left_now(fd_.get()), bytes_max));
     std::vector<char> buffer(read_bytes);
     while (std::size_t count = co_await read_some(buffer)) {
         if (text.size() + count > bytes_max) {
