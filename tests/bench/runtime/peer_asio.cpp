@@ -279,6 +279,9 @@ void posts(std::size_t count, Meter& meter) {
     asio::io_context context(1);
     auto work = asio::make_work_guard(context);
     std::size_t called = 0;
+    // As many as may be under way at once.
+    for (std::size_t done = 0; done < count; ++done) asio::post(context, [&called] { ++called; });
+    context.poll();
     std::thread poster([&] {
         meter.start();
         for (std::size_t done = 0; done < count; ++done) asio::post(context, [&called] { ++called; });
