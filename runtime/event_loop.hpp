@@ -144,8 +144,9 @@ public:
         return Future<T>(*new detail::FutureState<T>(*this));
     }
 
-    // Runs `function()` on a thread of the pool; its result, or exception, comes back on the loop. Cancelling the
-    // future does not stop a function that runs: its result is dropped. LimitError when the pool's queue is full.
+    // Runs `function()` on a thread of the pool; its result, or exception, comes back on the loop. Cancel-safe: when
+    // the future is cancelled, a function that no thread has begun is never run; one that runs is not stopped, and its
+    // result is dropped. LimitError when the pool's queue is full.
     template <class Function>
     auto run_in_executor(Function function) -> Future<std::invoke_result_t<Function&>> {
         check_thread("EventLoop::run_in_executor");

@@ -3,7 +3,6 @@
 
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <latch>
 
@@ -28,22 +27,18 @@ public:
     FileJob(EventLoop& loop, Operation& operation) noexcept
         : LoopJob(loop, &FileJob::run_here, &FileJob::returned), operation_(&operation), request_(operation) {}
 
-    // False: a thread has begun with it. Else the job itself still comes back, when a thread gets to it.
-    bool withdraw() noexcept {
-        State queued = State::queued;
-        if (!state_.compare_exchange_strong(queued, State::withdrawn)) return false;
+    bool take_back() noexcept {
+        if (!withdraw()) return false;
         operation_ = nullptr;
         return true;
     }
     void abandon() noexcept {
-        if (withdraw()) return;
+        if (take_back()) return;
         ran_.wait();
         operation_ = nullptr;
     }
 
 private:
-    enum class State : std::uint8_t { queued, begun, withdrawn };
-
     // What the thread needs, copied: the operation itself belongs to the loop's thread.
     struct Request {
         explicit Request(const Operation& operation) noexcept
@@ -70,8 +65,7 @@ private:
     }
     static void run_here(Job& job) noexcept {
         auto& self = static_cast<FileJob&>(job);
-        State queued = State::queued;
-        if (!self.state_.compare_exchange_strong(queued, State::begun)) return self.post_back();
+        if (!self.begin()) return self.post_back();
         ssize_t count;
         do {
             count = perform(self.request_);
@@ -90,7 +84,6 @@ private:
 
     Operation* operation_;
     Request request_;
-    std::atomic<State> state_ = State::queued;
     int result_ = 0;
     std::latch ran_{1};
 };
@@ -102,7 +95,7 @@ void Executor::offload(EventLoop& loop, Operation& operation) {
 }
 
 bool Executor::withdraw_offloaded(Operation& operation) noexcept {
-    return static_cast<FileJob*>(operation.offloaded_job)->withdraw();
+    return static_cast<FileJob*>(operation.offloaded_job)->take_back();
 }
 
 void Executor::abandon_offloaded(Operation& operation) noexcept {

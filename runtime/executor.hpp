@@ -10,6 +10,7 @@
 #include <stepwise/runtime/reactor/operation.hpp>
 #include <stepwise/runtime/thread_pool.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <exception>
 #include <memory>
@@ -29,22 +30,42 @@ public:
 
 protected:
     LoopJob(EventLoop& loop, Job::Run on_run, ReadyNode::Run on_return) noexcept;
+    // On the pool's thread. False: nobody wants it any more, and there is nothing to do but to post it back.
+    bool begin() noexcept { return leave_queue_for(State::begun); }
     void post_back() noexcept;
+    // On the loop's thread. False: a thread has begun with it. It is posted back either way.
+    bool withdraw() noexcept { return leave_queue_for(State::withdrawn); }
 
     EventLoop& loop_;
+
+private:
+    enum class State : std::uint8_t { queued, begun, withdrawn };
+
+    bool leave_queue_for(State next) noexcept {
+        State queued = State::queued;
+        return state_.compare_exchange_strong(queued, next);
+    }
+
+    std::atomic<State> state_ = State::queued;
 };
 
+// Waits for its own future: one that is cancelled withdraws it.
 template <class Result, class Function>
-class ExecutorJob final : public LoopJob {
+class ExecutorJob final : public LoopJob, private Waiter {
 public:
     ExecutorJob(EventLoop& loop, Future<Result> future, Function function)
         : LoopJob(loop, &ExecutorJob::run_here, &ExecutorJob::returned),
+          Waiter(&ExecutorJob::future_done),
           future_(std::move(future)),
-          function_(std::move(function)) {}
+          function_(std::move(function)) {
+        future_.shared_state().add_waiter(*this);
+    }
+    ~ExecutorJob() override { future_.shared_state().remove_waiter(*this); }
 
 private:
     static void run_here(Job& job) noexcept {
         auto& self = static_cast<ExecutorJob&>(job);
+        if (!self.begin()) return self.post_back();
         try {
             if constexpr (std::is_void_v<Result>) {
                 self.function_();
@@ -57,10 +78,12 @@ private:
         }
         self.post_back();
     }
+    static void future_done(Waiter& waiter, FutureBase*) noexcept { static_cast<ExecutorJob&>(waiter).withdraw(); }
     static void returned(ReadyNode& node) {
         std::unique_ptr<ExecutorJob> self(&static_cast<ExecutorJob&>(node));
         Future<Result>& future = self->future_;
         if (future.done() || future.shared_state().scheduler().discarding()) return;
+        future.shared_state().remove_waiter(*self);
         if (self->error_) {
             future.set_exception(std::move(self->error_));
         } else if constexpr (std::is_void_v<Result>) {

@@ -3,8 +3,8 @@
 //
 // Its result, or exception, comes back on the loop. The function and its arguments are moved to that thread: what they
 // refer to must live until it has ended and bear being used there. Cancel-safe in that the wait ends at once; a
-// function that runs cannot be interrupted, it goes on and its result is dropped. LimitError when the pool's queue is
-// full.
+// function that no thread has begun is never run, one that runs cannot be interrupted: it goes on and its result is
+// dropped. LimitError when the pool's queue is full.
 #pragma once
 
 #include <stepwise/runtime/event_loop.hpp>

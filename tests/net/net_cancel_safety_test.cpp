@@ -56,7 +56,7 @@ public:
         busy_ = loop().run_in_executor([may_end = may_end_] { may_end->acquire(); });
     }
     void after_cancel() override {
-        // The lookup that was given up goes on in the thread, and its answer goes to nobody.
+        // The lookup that was given up is passed over.
         complete();
         Future<> behind = loop().run_in_executor([] {});
         stage().run_until([&] { return behind.done(); });

@@ -45,13 +45,16 @@ TEST_CASE("what the function throws is the exception of its future") {
 
 TEST_CASE("cancelling the future drops the result of a function that runs on") {
     World world(one_thread());
+    std::latch begun(1);
     std::latch may_end(1);
     std::atomic<bool> ended = false;
     Future<int> future = world.loop.run_in_executor([&] {
+        begun.count_down();
         may_end.wait();
         ended = true;
         return 1;
     });
+    begun.wait();
     CHECK(future.cancel());
     may_end.count_down();
     // One thread: the second job runs after the first.
@@ -59,6 +62,23 @@ TEST_CASE("cancelling the future drops the result of a function that runs on") {
     CHECK(ended);
     CHECK(future.cancelled());
     CHECK(world.lost.empty());
+}
+
+TEST_CASE(
+    "a function that waits for a thread when its future is cancelled is never run, and ends on the loop's thread") {
+    World world(one_thread());
+    std::latch may_end(1);
+    std::atomic<bool> ran = false;
+    std::thread::id ended_on;
+    Future<> running = world.loop.run_in_executor([&] { may_end.wait(); });
+    auto at_end = std::make_shared<AtEnd<std::function<void()>>>([&] { ended_on = std::this_thread::get_id(); });
+    Future<> waiting = world.loop.run_in_executor([&ran, at_end] { ran = true; });
+    at_end.reset();
+    CHECK(waiting.cancel());
+    may_end.count_down();
+    CHECK(world.loop.run_until_complete(world.loop.run_in_executor([] { return 2; })) == 2);
+    CHECK_FALSE(ran);
+    CHECK(ended_on == std::this_thread::get_id());
 }
 
 TEST_CASE("law 9: a full queue is LimitError at the call, and the loop goes on") {
