@@ -59,7 +59,10 @@ struct AsyncGenerator<T>::promise_type : detail::PromiseBase {
         void await_resume() const noexcept {}
     };
 
-    AsyncGenerator get_return_object() noexcept { return AsyncGenerator(Handle::from_promise(*this)); }
+    AsyncGenerator get_return_object(std::source_location made = std::source_location::current()) noexcept {
+        at = made;
+        return AsyncGenerator(Handle::from_promise(*this));
+    }
     template <class U = T>
     requires std::is_constructible_v<T, U&&> YieldAwaiter yield_value(U&& given) {
         value.emplace(std::forward<U>(given));
@@ -80,29 +83,26 @@ public:
     bool await_ready() const noexcept { return false; }
     // Resumed by the trampoline of the same task, when the generator's frame yields or returns.
     template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> awaiting) {
+    bool await_suspend(std::coroutine_handle<Promise> awaiting,
+                       std::source_location where = std::source_location::current()) {
         TaskBase& task = *awaiting.promise().task;
         if (!generator_.frame) throw std::logic_error("this AsyncGenerator was moved away");
         promise_type& promise = generator_.promise();
         if (promise.running) throw std::logic_error("this AsyncGenerator is asked for its next value already");
+        promise.task = &task;
         if (generator_.frame.done()) return task.finished_at_once();
         promise.running = true;
-        promise.task = &task;
         promise.owner = &generator_;
         promise.parent = &awaiting.promise();
+        awaiting.promise().at = where;
         task.continue_with(promise);
         return true;
     }
     std::optional<T> await_resume() {
         promise_type& promise = generator_.promise();
         promise.running = false;
-        if (generator_.frame.done()) {
-            bool cancelled = std::exchange(promise.cancelled, false);
-            std::exception_ptr error = std::exchange(promise.error, nullptr);
-            if (cancelled) promise.task->throw_cancelled();
-            if (error) std::rethrow_exception(error);
-            return std::nullopt;
-        }
+        promise.task->rethrow_frame_end();
+        if (generator_.frame.done()) return std::nullopt;
         return std::exchange(promise.value, std::nullopt);
     }
 

@@ -19,11 +19,12 @@ const void* Context::find(const void* variable) const noexcept {
     return found == values_.end() ? nullptr : found->second.get();
 }
 
-void Context::set(std::shared_ptr<Context>& context, const void* variable, std::shared_ptr<const void> value) {
+void Context::set(TaskBase& task, const void* variable, std::shared_ptr<const void> value) {
+    std::shared_ptr<Context> context = task.context();
     if (context == nullptr) {
-        context = std::make_shared<Context>();
-    } else if (context.use_count() > 1) {
-        context = std::make_shared<Context>(*context);
+        task.set_context(context = std::make_shared<Context>());
+    } else if (context.use_count() > 2) {  // the task's, this one's, and another task's
+        task.set_context(context = std::make_shared<Context>(*context));
     }
     auto& values = context->values_;
     auto found = std::find_if(values.begin(), values.end(), [=](const auto& old) { return old.first == variable; });
@@ -34,10 +35,10 @@ void Context::set(std::shared_ptr<Context>& context, const void* variable, std::
     }
 }
 
-std::shared_ptr<Context>& context_of_current_task() {
+TaskBase& task_for_context() {
     TaskBase* task = current_task();
     if (task == nullptr) throw std::logic_error("ContextVar::set: no task runs on this thread");
-    return task->context();
+    return *task;
 }
 
 const void* find_in_current_context(const void* variable) noexcept {

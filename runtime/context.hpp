@@ -23,15 +23,15 @@ namespace detail {
 class Context {
 public:
     const void* find(const void* variable) const noexcept;
-    // In place where the task has it alone, in a copy where not. `context` is the task's, or nullptr.
-    static void set(std::shared_ptr<Context>& context, const void* variable, std::shared_ptr<const void> value);
+    // In place where the task has its context alone, in a copy where not.
+    static void set(TaskBase& task, const void* variable, std::shared_ptr<const void> value);
 
 private:
     std::vector<std::pair<const void*, std::shared_ptr<const void>>> values_;
 };
 
 // Of the task that runs on this thread; throws std::logic_error where none does.
-std::shared_ptr<Context>& context_of_current_task();
+TaskBase& task_for_context();
 const void* find_in_current_context(const void* variable) noexcept;
 
 }  // namespace detail
@@ -50,7 +50,7 @@ public:
     }
     // std::logic_error outside of a task.
     void set(T value) {
-        detail::Context::set(detail::context_of_current_task(), this, std::make_shared<const T>(std::move(value)));
+        detail::Context::set(detail::task_for_context(), this, std::make_shared<const T>(std::move(value)));
     }
 
 private:

@@ -12,10 +12,12 @@
 
 #include <cxxabi.h>
 
+#include <atomic>
 #include <coroutine>
 #include <exception>
 #include <memory>
 #include <new>
+#include <source_location>
 #include <type_traits>
 #include <typeinfo>
 #include <utility>
@@ -26,6 +28,13 @@ template <class T = void>
 class Coro;
 
 namespace detail {
+
+// In debug mode, where each frame was made is kept until it starts or ends.
+inline constinit std::atomic<bool> frame_sites = false;
+void remember_frame_site(void* frame) noexcept;
+// The frame ends without having been started (law 6).
+void report_never_awaited(const CallFrame& promise, std::coroutine_handle<> frame) noexcept;
+[[noreturn]] void throw_coro_started();
 
 struct PromiseBase : CallFrame {
     struct FinalAwaiter {
@@ -43,7 +52,12 @@ struct PromiseBase : CallFrame {
         void await_resume() const noexcept {}
     };
 
-    static void* operator new(std::size_t bytes) { return frame_pool::allocate(bytes); }
+    static void* operator new(std::size_t bytes) {
+        void* frame = frame_pool::allocate(bytes);
+        if (frame_sites.load(std::memory_order_relaxed)) [[unlikely]]
+            remember_frame_site(frame);
+        return frame;
+    }
     static void operator delete(void* frame, std::size_t bytes) noexcept { frame_pool::deallocate(frame, bytes); }
 
     std::suspend_always initial_suspend() const noexcept { return {}; }
@@ -52,18 +66,11 @@ struct PromiseBase : CallFrame {
     void unhandled_exception() noexcept {
         // Told by type, not by rethrowing: a throw costs thousands of instructions at every level that it crosses.
         if (const std::type_info* type = abi::__cxa_current_exception_type(); type && *type == typeid(CancelledError)) {
-            cancelled = true;
+            task->frame_cancelled();
         } else {
-            error = std::current_exception();
+            task->frame_failed(std::current_exception());
         }
     }
-    void rethrow() const {
-        if (cancelled) task->throw_cancelled();
-        if (error) std::rethrow_exception(error);
-    }
-
-    std::exception_ptr error;
-    bool cancelled = false;
 };
 
 template <class T>
@@ -73,7 +80,7 @@ struct Promise : PromiseBase {
         if (has_value) value.~T();
     }
 
-    Coro<T> get_return_object() noexcept;
+    Coro<T> get_return_object(std::source_location made = std::source_location::current()) noexcept;
 
     template <class U = T>
     requires std::is_constructible_v<T, U&&>
@@ -82,7 +89,7 @@ struct Promise : PromiseBase {
         has_value = true;
     }
     T take() {
-        rethrow();
+        task->rethrow_frame_end();
         return std::move(value);
     }
 
@@ -94,10 +101,10 @@ struct Promise : PromiseBase {
 
 template <class T>
 struct Promise<T&> : PromiseBase {
-    Coro<T&> get_return_object() noexcept;
+    Coro<T&> get_return_object(std::source_location made = std::source_location::current()) noexcept;
     void return_value(T& result) noexcept { value = std::addressof(result); }
     T& take() {
-        rethrow();
+        task->rethrow_frame_end();
         return *value;
     }
 
@@ -106,9 +113,9 @@ struct Promise<T&> : PromiseBase {
 
 template <>
 struct Promise<void> : PromiseBase {
-    Coro<void> get_return_object() noexcept;
+    Coro<void> get_return_object(std::source_location made = std::source_location::current()) noexcept;
     void return_void() const noexcept {}
-    void take() const { rethrow(); }
+    void take() const { task->rethrow_frame_end(); }
 };
 
 }  // namespace detail
@@ -134,30 +141,29 @@ public:
     // Resumed by the trampoline of the same task, when the child frame returns; the child lives in this Coro until
     // then.
     template <class Awaiting>
-    void await_suspend(std::coroutine_handle<Awaiting> awaiting) {
+    void await_suspend(std::coroutine_handle<Awaiting> awaiting,
+                       std::source_location where = std::source_location::current()) {
         check_unstarted();
-        start_in(*awaiting.promise().task, awaiting.promise());
+        start_in(*awaiting.promise().task, awaiting.promise(), where);
     }
     T await_resume() { return promise().take(); }
 
-    // For awaiters that run a Coro as a child of their own: `parent` goes on when it returns. The Coro must not move
-    // then.
-    void start_in(TaskBase& task, CallFrame& parent) noexcept {
-        CallFrame& child = start_root(task);
+    // For awaiters that run a Coro as a child of their own: `parent`, which awaits at `where`, goes on when it returns.
+    // The Coro must not move then.
+    void start_in(TaskBase& task, CallFrame& parent, std::source_location where) noexcept {
+        CallFrame& child = promise();
+        child.task = &task;
+        child.owner = this;
         child.parent = &parent;
+        parent.at = where;
         task.continue_with(child);
     }
-    // For the task whose root it is.
-    CallFrame& start_root(TaskBase& task) noexcept {
-        CallFrame& root = promise();
-        root.task = &task;
-        root.owner = this;
-        return root;
-    }
+    // For the task whose root it becomes.
+    Handle release() noexcept { return Handle::from_address(std::exchange(frame, nullptr).address()); }
     // Throws std::logic_error if there is no frame, or it has been started.
     void check_unstarted() const {
         if (!frame || promise().task != nullptr) [[unlikely]]
-            throw_started();
+            detail::throw_coro_started();
     }
     promise_type& promise() const noexcept { return Handle::from_address(frame.address()).promise(); }
 
@@ -166,24 +172,27 @@ private:
     explicit Coro(Handle own_frame) noexcept : FrameOwner{own_frame} {}
 
     void destroy() noexcept {
-        if (frame) frame.destroy();
-    }
-    [[noreturn]] static void throw_started() {
-        throw std::logic_error("this Coro has been awaited, spawned or moved away already: a Coro runs once");
+        if (!frame) return;
+        if (promise().task == nullptr) [[unlikely]]
+            detail::report_never_awaited(promise(), frame);
+        frame.destroy();
     }
 };
 
 namespace detail {
 
 template <class T>
-Coro<T> Promise<T>::get_return_object() noexcept {
+Coro<T> Promise<T>::get_return_object(std::source_location made) noexcept {
+    at = made;
     return Coro<T>(std::coroutine_handle<Promise<T>>::from_promise(*this));
 }
 template <class T>
-Coro<T&> Promise<T&>::get_return_object() noexcept {
+Coro<T&> Promise<T&>::get_return_object(std::source_location made) noexcept {
+    at = made;
     return Coro<T&>(std::coroutine_handle<Promise<T&>>::from_promise(*this));
 }
-inline Coro<void> Promise<void>::get_return_object() noexcept {
+inline Coro<void> Promise<void>::get_return_object(std::source_location made) noexcept {
+    at = made;
     return Coro<void>(std::coroutine_handle<Promise<void>>::from_promise(*this));
 }
 

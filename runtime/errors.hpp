@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 namespace stepwise {
@@ -14,16 +15,19 @@ namespace stepwise {
 class CancelledError {
 public:
     CancelledError() = default;
-    explicit CancelledError(std::string reason)
-        : reason_(std::move(reason)), text_(reason_.empty() ? "cancelled" : "cancelled: " + reason_) {}
+    explicit CancelledError(const std::string& reason) {
+        if (!reason.empty()) text_ = std::string(prefix) + reason;
+    }
 
     // What cancel() was told; may be empty.
-    const std::string& reason() const noexcept { return reason_; }
-    const char* what() const noexcept { return text_.c_str(); }
+    std::string_view reason() const noexcept {
+        return text_.empty() ? std::string_view() : std::string_view(text_).substr(prefix.size());
+    }
+    const char* what() const noexcept { return text_.empty() ? "cancelled" : text_.c_str(); }
 
 private:
-    std::string reason_;
-    std::string text_ = "cancelled";
+    static constexpr std::string_view prefix = "cancelled: ";
+    std::string text_;  // empty: no reason
 };
 
 // A future was asked for something that its state does not allow: a result while pending, a second result.

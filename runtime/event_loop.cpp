@@ -1,3 +1,6 @@
+#include <stepwise/runtime/diagnostics/deadlock.hpp>
+#include <stepwise/runtime/diagnostics/debug_mode.hpp>
+#include <stepwise/runtime/diagnostics/lint.hpp>
 #include <stepwise/runtime/event_loop.hpp>
 #include <stepwise/runtime/fd_watchers.hpp>
 #include <stepwise/runtime/signals.hpp>
@@ -13,57 +16,29 @@ namespace {
 
 constinit thread_local EventLoop* running_loop = nullptr;
 
+// How long a loop is quiet before it asks whether its tasks wait for each other.
+constexpr Duration quiet_before_a_look = std::chrono::milliseconds(200);
+
 std::string environment(const char* name) {
     const char* value = std::getenv(name);
     return value == nullptr ? std::string() : std::string(value);
 }
 
-std::string describe(const std::exception_ptr& error) {
-    try {
-        std::rethrow_exception(error);
-    } catch (const std::exception& known) {
-        return known.what();
-    } catch (const CancelledError& cancelled) {
-        return cancelled.what();
-    } catch (...) {
-        return "an exception that is not a std::exception";
-    }
-}
-
-void report_on_stderr(const std::exception_ptr& error, std::string_view where) noexcept {
-    auto length = static_cast<int>(where.size());
-    try {
-        std::string what = describe(error);
-        std::fprintf(stderr, "stepwise: %.*s: %s\n", length, where.data(), what.c_str());
-    } catch (...) {
-        std::fprintf(stderr, "stepwise: %.*s: an error that there is no memory to tell\n", length, where.data());
-    }
-}
-
 }  // namespace
-
-void Scheduler::throw_wrong_thread(const char* call) {
-    throw std::logic_error(
-        fmt::format("{} was called from a thread that is not the loop's. "
-                    "Only EventLoop::call_soon_threadsafe may be: let it make this call",
-                    call));
-}
-
-void Scheduler::report_lost(std::exception_ptr error, const char* where) noexcept {
-    if (EventLoop* loop = EventLoop::running()) return loop->call_exception_handler(std::move(error), where);
-    report_on_stderr(error, where);
-}
 
 EventLoop::EventLoop() : EventLoop(Options()) {}
 
 EventLoop::EventLoop(Options options)
     : clock_(options.clock == nullptr ? &steady_clock_ : options.clock),
       calls_(*this),
-      debug_(options.debug || environment("STEPWISE_DEBUG") == "1"),
       executor_(options.thread_pool),
       watchers_(std::make_unique<FdWatchers>(*this)),
       signals_(std::make_unique<SignalHandlers>(*this)) {
+    if (options.debug || environment("STEPWISE_DEBUG") == "1") {
+        debug_ = std::make_unique<detail::DebugMode>(*this, options.step_max, options.turn_max);
+    }
     choose_reactor(options);
+    if (debug_) debug_->take_signals();
 }
 
 void EventLoop::choose_reactor(Options& options) {
@@ -87,6 +62,8 @@ EventLoop::~EventLoop() {
     EventLoop* outer = std::exchange(running_loop, this);
     owner_thread_ = &detail::thread_marker;
     discarding_ = true;
+    debug_.reset();
+    if (tasks_ != nullptr) report_destroyed_pending(*this);
     discard_everything();
     executor_.stop();
     discard_everything();
@@ -157,19 +134,37 @@ void EventLoop::run_once(bool may_block) {
     if (!before_poll_.empty()) flush();
     if (ready_.empty() && may_block && !stopping_) {
         wait_for_something();
-    } else if (!reactor_->idle()) {
-        reactor_->wait(Duration::zero());
+    } else if (reactor_used_) {
+        poll_without_waiting();
     }
-    if (!threadsafe_.looks_empty()) threadsafe_.take_into(ready_);
-    if (signals_arrived_.load(std::memory_order_relaxed) && signals_arrived_.exchange(false)) signals_->deliver();
+    if (arrived_.load(std::memory_order_relaxed)) take_arrivals();
     if (!timers_.empty()) timers_.fire_due(clock_->now());
+    if (debug_) return debug_->run_watched(ready_.take_all());
     run_all(ready_.take_all());
 }
 //]
 
+void EventLoop::poll_without_waiting() {
+    if (reactor_->idle()) {
+        reactor_used_ = false;
+    } else {
+        reactor_->wait(Duration::zero());
+    }
+}
+
+// What other threads have posted, and signals.
+void EventLoop::take_arrivals() {
+    arrived_.store(false, std::memory_order_seq_cst);
+    threadsafe_.take_into(ready_);
+    if (signals_arrived_.exchange(false)) signals_->deliver();
+}
+
 void EventLoop::wait_for_something() {
     std::optional<Duration> timeout;
     if (!timers_.empty()) timeout = clock_->wait_for(timers_.next_due());
+    // Tasks that nothing seems to be able to wake: worth a look, once, after a moment.
+    bool quiet = tasks_ != nullptr && quiet_at_ != tasks_made_ && nothing_pending();
+    if (quiet) timeout = quiet_before_a_look;
     if (timeout != Duration::zero()) {
         // Who posts looks at sleeping_ after its push, this looks at the pushes after its store: one of the two sees.
         sleeping_.store(true, std::memory_order_seq_cst);
@@ -179,6 +174,7 @@ void EventLoop::wait_for_something() {
     sleeping_.store(false, std::memory_order_relaxed);
     bool in_flight = !ready_.empty() || something_arrived() || !reactor_->idle() || !executor_.idle();
     if (!in_flight && !timers_.empty()) clock_->idle_until(timers_.next_due());
+    if (quiet && nothing_pending()) find_deadlock();
 }
 
 // From another thread, or a signal.
@@ -186,8 +182,26 @@ bool EventLoop::something_arrived() const noexcept {
     return !threadsafe_.empty() || signals_arrived_.load(std::memory_order_seq_cst);
 }
 
+// But for another thread, or a signal.
+bool EventLoop::nothing_pending() const noexcept {
+    return ready_.empty() && timers_.empty() && threadsafe_.empty() && reactor_->idle() && executor_.idle();
+}
+
+void EventLoop::find_deadlock() {
+    quiet_at_ = tasks_made_;
+    bool certain = signals_->size() == (debug_ && debug_->has_dump_signal() ? 1 : 0) && detail::is_only_thread();
+    if (!certain && !debug_) return;
+    raise(detail::deadlock_lint(*this, certain));
+    deadlocked_ = certain;
+    stopping_ |= certain;
+}
+
+Duration EventLoop::waited_for(const TaskBase& task) noexcept {
+    return debug_ ? debug_->since(task.since_ms()) : Duration::zero();
+}
+
 void EventLoop::flush() noexcept {
-    flushing_ = before_poll_.detach();
+    flushing_.take_over(before_poll_);
     run_queue(flushing_);
 }
 
@@ -231,24 +245,36 @@ void EventLoop::run_turns(const bool& until) {
 
 void EventLoop::run_forever() {
     const bool never = false;
-    run_turns(never);
+    do {
+        deadlocked_ = false;
+        run_turns(never);
+    } while (deadlocked_);
 }
 
+namespace {
+
+// The end of what the loop runs for.
+struct Done final : Waiter {
+    explicit Done(FutureBase& future) noexcept : Waiter(kind), waits_for(future) {}
+    ~Done() { waits_for.remove_waiter(*this); }
+
+    static void told(Waiter& waiter, FutureBase*) noexcept { static_cast<Done&>(waiter).is_done = true; }
+    static constexpr WaitKind kind{.told = &Done::told};
+
+    FutureBase& waits_for;
+    bool is_done = false;
+};
+
+}  // namespace
+
 void EventLoop::run_until_done(FutureBase& future) {
-    struct Done final : Waiter {
-        explicit Done(FutureBase& future) noexcept
-            : Waiter([](Waiter& waiter, FutureBase*) noexcept { static_cast<Done&>(waiter).is_done = true; }),
-              waits_for(future) {}
-        ~Done() {
-            if (linked()) waits_for.remove_waiter(*this);
-        }
-        FutureBase& waits_for;
-        bool is_done = false;
-    } done(future);
+    Done done(future);
     check_may_run();
     if (future.done()) return;
     future.add_waiter(done);
     run_turns(done.is_done);
+    if (std::exchange(deadlocked_, false))
+        throw std::logic_error("deadlock: no task can go on, and nothing could wake one");
     if (!done.is_done) throw std::logic_error("the event loop was stopped before the task that it ran was done");
 }
 
@@ -264,6 +290,7 @@ void EventLoop::fire_call(Timer& timer) noexcept {
 
 void EventLoop::post_threadsafe(ReadyNode& node) noexcept {
     threadsafe_.push(node);
+    arrived_.store(true, std::memory_order_seq_cst);
     if (sleeping_.load(std::memory_order_seq_cst) && sleeping_.exchange(false, std::memory_order_seq_cst)) {
         reactor_->wake();
     }
@@ -286,24 +313,15 @@ void EventLoop::unbind(LoopBound& bound) noexcept {
 
 void EventLoop::signal_arrived() noexcept {
     signals_arrived_.store(true, std::memory_order_seq_cst);
+    arrived_.store(true, std::memory_order_seq_cst);
     reactor_->wake();
-}
-
-void EventLoop::call_exception_handler(std::exception_ptr error, std::string_view where) noexcept {
-    if (!exception_handler_) return report_on_stderr(error, where);
-    try {
-        exception_handler_(error, where);
-    } catch (...) {
-        report_on_stderr(error, where);
-        report_on_stderr(std::current_exception(), "the exception handler, called for that");
-    }
 }
 
 bool EventLoop::cancel_all_tasks(int turns_max) {
     check_thread("EventLoop::cancel_all_tasks");
-    std::uint64_t asked = 0;  // the newest of those that were
+    std::uint32_t asked = tasks_made_ - std::uint32_t{INT32_MAX};  // the newest of those that were
     for (int turn = 0; tasks_ != nullptr && turn < turns_max; ++turn) {
-        for (TaskBase* task = tasks_; task != nullptr && task->id() > asked; task = task->next_task()) {
+        for (TaskBase* task = tasks_; task != nullptr && task->is_newer_than(asked); task = task->next_task()) {
             task->request_cancel();
         }
         asked = tasks_made_;

@@ -23,6 +23,9 @@ namespace stepwise {
 
 class SignalHandlers;
 class FdWatchers;
+namespace detail {
+class DebugMode;
+}
 
 // Something that may outlive its owner for a while but not the loop: a connection that still sends its last bytes.
 class LoopBound {
@@ -57,8 +60,13 @@ public:
         ThreadPool::Options thread_pool;
         // Not owned; must outlive the loop. nullptr: the steady clock.
         Clock* clock = nullptr;
-        // Reports what it falls back to, on stderr. Also set by STEPWISE_DEBUG=1.
+        // Looks at the program while it runs and tells of its mistakes: see diagnostics/lint.hpp. Costs two looks at
+        // the clock a handle and a thread. SIGUSR1 prints dump_tasks, and SIGURG samples the stack of a loop that is
+        // blocked, each only if nobody else handles it. Also set by STEPWISE_DEBUG=1.
         bool debug = false;
+        // In debug mode: how long one handle, and a whole turn, may keep the loop without being told of.
+        Duration step_max = std::chrono::milliseconds(50);
+        Duration turn_max = std::chrono::milliseconds(100);
     };
 
     EventLoop();
@@ -88,7 +96,7 @@ public:
         run_until_done(future.shared_state());
         future.shared_state().check_result();
         if constexpr (!std::is_void_v<T>)
-            return detail::take_from(future.shared_state(), future.shared_state().value());
+            return detail::take_from(future.shared_state(), detail::value_of<T>(future.shared_state()));
     }
     // The loop returns from run_forever, or run_until_complete, at the end of this turn; before them: of the first
     // turn.
@@ -131,17 +139,22 @@ public:
     }
 
     // Starts in the next turn. The frame must own what it uses: references among its parameters must outlive the task.
+    // Start::eagerly: its first step runs now, inside of this call, up to its first wait or its end.
     template <class T>
-    Task<T> create_task(Coro<T> body) {
+    Task<T> create_task(Coro<T> body, Start when = Start::soon,
+                        std::source_location made_at = std::source_location::current()) {
         static_assert(!std::is_reference_v<T>, "a Task keeps its result: return a value or a pointer");
         check_thread("EventLoop::create_task");
         body.check_unstarted();
-        return Task<T>(*new detail::TaskState<T>(*this, std::move(body)));
+        auto* state = new detail::TaskState<T>(*this, made_at);
+        Task<T> task(*state);
+        state->begin(std::move(body), when);
+        return task;
     }
     template <class T = void>
-    Future<T> create_future() {
+    Future<T> create_future(std::source_location made_at = std::source_location::current()) {
         check_thread("EventLoop::create_future");
-        return Future<T>(*new detail::FutureState<T>(*this));
+        return Future<T>(*new detail::FutureState<T>(*this, made_at));
     }
 
     // Runs `function()` on a thread of the pool; its result, or exception, comes back on the loop. Cancel-safe: when
@@ -180,9 +193,17 @@ public:
     // end them any more; at most `turns_max` turns. True if none is left.
     bool cancel_all_tasks(int turns_max = 1000);
     std::size_t task_count() const noexcept;
+    // All that are not done, the newest first, chained by next_task().
+    TaskBase* first_task() const noexcept { return tasks_; }
+    bool debug() const noexcept { return debug_ != nullptr; }
+    // How long ago the task began to wait, as far as a turn's beginning; debug mode only, else zero.
+    Duration waited_for(const TaskBase& task) noexcept;
 
     // For awaiters, streams and servers.
-    Reactor& reactor() noexcept { return *reactor_; }
+    Reactor& reactor() noexcept {
+        reactor_used_ = true;
+        return *reactor_;
+    }
     Entropy& entropy() noexcept { return entropy_; }
     void add_timer(Timer& timer, TimePoint due) { timers_.add(timer, due); }
     void remove_timer(Timer& timer) noexcept { timers_.remove(timer); }
@@ -200,6 +221,7 @@ public:
 
 private:
     friend class detail::LoopJob;
+    friend class detail::DebugMode;
 
     static void fire_call(Timer& timer) noexcept;
 
@@ -213,8 +235,12 @@ private:
     void run_turns(const bool& until);
     struct Inside;
     void turn(bool may_block);
+    void poll_without_waiting();
+    void take_arrivals();
     void wait_for_something();
     bool something_arrived() const noexcept;
+    bool nothing_pending() const noexcept;
+    void find_deadlock();
     void flush() noexcept;
     void run_queue(ReadyQueue& queue) noexcept;
     void run_all(ReadyNode* node) noexcept;
@@ -232,11 +258,15 @@ private:
     LoopBound* bound_ = nullptr;
     detail::ThreadsafeQueue threadsafe_;
     std::atomic<bool> sleeping_ = false;
+    std::atomic<bool> arrived_ = false;  // a post or a signal, since the last look
     std::atomic<bool> signals_arrived_ = false;
+    bool reactor_used_ = false;  // since it was last found idle
     bool running_ = false;
     bool in_turn_ = false;
     bool stopping_ = false;
-    bool debug_;
+    bool deadlocked_ = false;
+    std::uint32_t quiet_at_ = 0;  // how many tasks had been made when it was found without hope
+    std::unique_ptr<detail::DebugMode> debug_;
     ExceptionHandler exception_handler_;
     std::unique_ptr<Reactor> reactor_;
     detail::Executor executor_;

@@ -27,10 +27,11 @@ public:
     bool await_ready() const noexcept { return false; }
     // Resumed by the trampoline when the body returns.
     template <class Promise>
-    void await_suspend(std::coroutine_handle<Promise> frame) {
+    void await_suspend(std::coroutine_handle<Promise> frame,
+                       std::source_location where = std::source_location::current()) {
         body_.check_unstarted();
         shield_.emplace(*frame.promise().task);
-        body_.start_in(*frame.promise().task, frame.promise());
+        body_.start_in(*frame.promise().task, frame.promise(), where);
     }
     void await_resume() {
         shield_.reset();

@@ -1,4 +1,4 @@
-// Memory for coroutine frames, futures, tasks and handles: a free list per thread and per size class of 64 bytes.
+// Memory for coroutine frames, futures, tasks and handles: a free list per thread and per size class of 16 bytes.
 //
 // After warm-up nothing here calls malloc (law 4). A block belongs to the thread that frees it; memory stays at the
 // thread's high-water mark until the thread ends. Requests over block_bytes_max, and all requests under a sanitizer
@@ -22,7 +22,7 @@
 
 namespace stepwise::frame_pool {
 
-inline constexpr std::size_t class_bytes = 64;
+inline constexpr std::size_t class_bytes = 16;
 inline constexpr std::size_t block_bytes_max = 2048;
 
 namespace detail {

@@ -1,25 +1,35 @@
 #include <stepwise/runtime/future.hpp>
+#include <stepwise/runtime/wait_description.hpp>
 
 namespace stepwise::detail {
 
-bool FutureWait::wait_in(TaskBase& task) {
-    task_ = &task;
-    if (task.cancel_pending()) {
-        interrupted_ = true;
-        return false;
-    }
-    if (future_->done()) return task.finished_at_once();
-    if (future_->as_task() == &task) throw std::logic_error("a task cannot await itself: " + task.name());
-    future_->add_waiter(*this);
-    task.suspend(*this);
-    return true;
+const WaitKind FutureWait::await_kind{&FutureWait::cancel_future, &FutureWait::describe, &FutureWait::future_done};
+const WaitKind FutureWait::leave_kind{&FutureWait::leave_future, &FutureWait::describe, &FutureWait::future_done};
+
+bool FutureWait::refuse() {
+    if (!task_->cancel_pending()) throw std::logic_error("a task cannot await itself: " + task_->name());
+    interrupt();
+    return false;
+}
+
+void FutureWait::cancel_future(Suspension& suspension) noexcept {
+    static_cast<FutureWait&>(suspension).future_->cancel();
 }
 
 void FutureWait::leave_future(Suspension& suspension) noexcept {
     auto& self = static_cast<FutureWait&>(suspension);
-    self.interrupted_ = true;
-    self.future_->remove_waiter(self);
+    self.interrupt();
     self.task_->wakeup();
+}
+
+void FutureWait::describe(const Suspension& suspension, WaitDescription& description) {
+    description.waits_for_future(*static_cast<const FutureWait&>(suspension).future_);
+}
+
+void throw_set_on_task() {
+    throw std::logic_error(
+        "Future::set_result: this future is a Task, whose result its coroutine makes: cancel() it, or "
+        "give the coroutine a Future of its own to wait for");
 }
 
 }  // namespace stepwise::detail

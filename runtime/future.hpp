@@ -8,7 +8,10 @@
 #include <stepwise/runtime/coro.hpp>
 #include <stepwise/runtime/future_base.hpp>
 
+#include <memory>
+#include <new>
 #include <optional>
+#include <source_location>
 #include <utility>
 #include <variant>
 
@@ -28,22 +31,71 @@ requires requires {
 } &&(!std::is_same_v<T, typename T::value_type>)inline constexpr bool copies<T> =
     std::is_copy_constructible_v<T> && copies<typename T::value_type>;
 
-template <class T>
-class FutureState : public FutureBase {
+[[noreturn]] void throw_set_on_task();
+
+// A future, or a task, with the place where its result is kept: alive in the state `result`.
+template <class Base, class T>
+class WithResult : public Base {
 public:
-    explicit FutureState(Scheduler& scheduler) noexcept : FutureBase(scheduler) {}
+    T& value() noexcept { return value_; }
+
+protected:
+    template <class... Args>
+    explicit WithResult(Args&&... args) : Base(std::forward<Args>(args)...) {}
+    ~WithResult() override {
+        if (this->state() == FutureBase::State::result) value_.~T();
+    }
+
+    template <class... Args>
+    void emplace(Args&&... args) {
+        ::new (static_cast<void*>(std::addressof(value_))) T(std::forward<Args>(args)...);
+    }
+
+private:
+    union {
+        T value_;
+    };
+};
+template <class Base>
+class WithResult<Base, void> : public Base {
+public:
+    std::monostate& value() noexcept {
+        static std::monostate nothing;
+        return nothing;
+    }
+
+protected:
+    using Base::Base;
+    void emplace() noexcept {}
+};
+
+template <class T>
+class FutureState final : public WithResult<FutureBase, T> {
+public:
+    FutureState(Scheduler& scheduler, std::source_location made_at) noexcept
+        : WithResult<FutureBase, T>(scheduler, made_at) {}
 
     template <class... Args>
     void set_result(Args&&... args) {
-        check_pending();
-        value_.emplace(std::forward<Args>(args)...);
-        finish(State::result);
+        this->check_pending();
+        this->emplace(std::forward<Args>(args)...);
+        this->finish(FutureBase::State::result);
     }
-    Stored<T>& value() { return *value_; }
-
-protected:
-    std::optional<Stored<T>> value_;
 };
+
+// The result of a future that has one.
+template <class T>
+Stored<T>& value_of(FutureBase& future) noexcept {
+    if (future.is_task()) return static_cast<WithResult<TaskBase, T>&>(static_cast<TaskBase&>(future)).value();
+    return static_cast<WithResult<FutureBase, T>&>(future).value();
+}
+
+// A task's result comes from its coroutine alone.
+template <class T>
+FutureState<T>& settable(FutureBase& future) {
+    if (future.is_task()) throw_set_on_task();
+    return static_cast<FutureState<T>&>(future);
+}
 
 // Moved out where nobody else can look at it, or it cannot be copied.
 template <class T>
@@ -55,14 +107,14 @@ T take_from(const FutureBase& future, T& value) {
 }
 
 // The wait of one task for one future, in the waiting frame. The future outlives it: it holds a reference.
-class FutureWait : public Suspension, public Waiter {
+class FutureWait : public Waiter {
 public:
     struct Adopt {};
 
     explicit FutureWait(FutureBase& future) noexcept : FutureWait(future, Adopt{}) { future_->retain(); }
-    // Takes over a reference that the caller had. `on_cancel`: what a cancellation of the waiting task does.
-    FutureWait(FutureBase& future, Adopt, Suspension::Cancel on_cancel = &FutureWait::cancel_future) noexcept
-        : Suspension(on_cancel), Waiter(&FutureWait::future_done), future_(&future) {}
+    // Takes over a reference that the caller had.
+    FutureWait(FutureBase& future, Adopt, const WaitKind& kind = await_kind) noexcept
+        : Waiter(kind), future_(&future) {}
     ~FutureWait() {
         future_->remove_waiter(*this);
         future_->release();
@@ -71,31 +123,52 @@ public:
     bool await_ready() const noexcept { return false; }
     // Resumed by the task's step, which the future queues when it is done.
     template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> frame) {
-        return wait_in(*frame.promise().task);
+    bool await_suspend(std::coroutine_handle<Promise> frame,
+                       std::source_location where = std::source_location::current()) {
+        task_ = frame.promise().task;
+        if (task_->cancel_pending() || future_ == static_cast<FutureBase*>(task_)) [[unlikely]]
+            return refuse();
+        if (future_->done()) return task_->finished_at_once();
+        future_->add_waiter(*this);
+        task_->suspend(*this, where);
+        return true;
     }
-
-    // The future is cancelled, too; the wait ends with it.
-    static void cancel_future(Suspension& suspension) noexcept {
-        static_cast<FutureWait&>(suspension).future_->cancel();
-    }
-    // The wait ends now, the future goes on.
-    static void leave_future(Suspension& suspension) noexcept;
 
 protected:
+    // A cancellation cancels the future too, and the wait ends with it.
+    static const WaitKind await_kind;
+    // A cancellation ends the wait, and the future goes on.
+    static const WaitKind leave_kind;
+
     void check() const {
-        if (interrupted_) task_->throw_cancelled();
+        if (interrupted()) [[unlikely]]
+            task_->throw_cancelled();
+        if (future_->cancelled()) [[unlikely]]
+            throw_cancellation();
         future_->check_result();
     }
 
     FutureBase* future_;
 
 private:
-    bool wait_in(TaskBase& task);
+    bool refuse();
+    // Inline, since a throw pays for each frame of the machine stack that it leaves.
+    [[noreturn, gnu::always_inline]] void throw_cancellation() const {
+        if (task_->cancel_pending()) task_->throw_cancelled();
+        throw future_->cancelled_error();
+    }
+    // Told in the links, which are not needed any more.
+    bool interrupted() const noexcept { return previous == this && next == nullptr; }
+    void interrupt() noexcept {
+        future_->remove_waiter(*this);
+        previous = this;
+    }
     static void future_done(Waiter& waiter, FutureBase*) noexcept { static_cast<FutureWait&>(waiter).task_->wakeup(); }
+    static void cancel_future(Suspension& suspension) noexcept;
+    static void leave_future(Suspension& suspension) noexcept;
+    static void describe(const Suspension& suspension, WaitDescription& description);
 
     TaskBase* task_ = nullptr;
-    bool interrupted_ = false;
 };
 
 template <class T, bool take>
@@ -106,7 +179,7 @@ public:
     decltype(auto) await_resume() {
         check();
         if constexpr (!std::is_void_v<T>) {
-            T& value = static_cast<FutureState<T>*>(future_)->value();
+            T& value = value_of<T>(*future_);
             if constexpr (!take) {
                 return static_cast<const T&>(value);
             } else {
@@ -141,16 +214,16 @@ public:
     // Once, while pending: InvalidStateError afterwards; std::logic_error on a thread that is not the loop's.
     template <class... Args>
     void set_result(Args&&... args) {
-        state_->set_result(std::forward<Args>(args)...);
+        detail::settable<T>(*state_).set_result(std::forward<Args>(args)...);
     }
-    void set_exception(std::exception_ptr error) { state_->set_exception(std::move(error)); }
+    void set_exception(std::exception_ptr error) { detail::settable<T>(*state_).set_exception(std::move(error)); }
     // False if it was done already. A Task is asked to stop and is done some turns later.
     bool cancel() { return state_->cancel(); }
 
     // Throws InvalidStateError while pending, CancelledError if cancelled, else the exception that was set.
     decltype(auto) result() const {
         state_->check_result();
-        if constexpr (!std::is_void_v<T>) return static_cast<const T&>(state_->value());
+        if constexpr (!std::is_void_v<T>) return static_cast<const T&>(detail::value_of<T>(*state_));
     }
     std::exception_ptr exception() const { return state_->exception(); }
 
@@ -167,11 +240,11 @@ public:
         return detail::FutureAwaiter<T, true>(*std::exchange(state_, nullptr), detail::FutureWait::Adopt{});
     }
 
-    detail::FutureState<T>& shared_state() const noexcept { return *state_; }
-    explicit Future(detail::FutureState<T>& state) noexcept : state_(&state) { state_->retain(); }
+    FutureBase& shared_state() const noexcept { return *state_; }
+    explicit Future(FutureBase& state) noexcept : state_(&state) { state_->retain(); }
 
 protected:
-    detail::FutureState<T>* state_;
+    FutureBase* state_;
 };
 
 namespace detail {
@@ -181,9 +254,9 @@ template <class T, class Callback>
 class DoneCallback final : public ReadyNode, public Waiter, public frame_pool::Pooled {
 public:
     explicit DoneCallback(Callback callback)
-        : ReadyNode(&DoneCallback::call), Waiter(&DoneCallback::future_done), callback_(std::move(callback)) {}
+        : ReadyNode(&DoneCallback::call), Waiter(waits), callback_(std::move(callback)) {}
 
-    void wait_for(FutureState<T>& future) noexcept {
+    void wait_for(FutureBase& future) noexcept {
         if (future.done()) {
             future_done(*this, &future);
         } else {
@@ -196,7 +269,7 @@ private:
     static void future_done(Waiter& waiter, FutureBase* future) noexcept {
         auto& self = static_cast<DoneCallback&>(waiter);
         if (future == nullptr) return delete &self;
-        self.future_.emplace(static_cast<FutureState<T>&>(*future));
+        self.future_.emplace(*future);
         future->scheduler().push_ready(self);
     }
     //]
@@ -207,6 +280,8 @@ private:
         self.reset();
         if (!future.shared_state().scheduler().discarding()) callback(std::move(future));
     }
+
+    static constexpr WaitKind waits{.told = &DoneCallback::future_done};
 
     std::optional<Future<T>> future_;
     Callback callback_;

@@ -1,17 +1,27 @@
 #include <stepwise/runtime/future_base.hpp>
+#include <stepwise/runtime/task_base.hpp>
+
+#include <fmt/format.h>
 
 #include <utility>
 
 namespace stepwise {
 
-FutureBase::~FutureBase() {
+// A task has told of its own exception by now, with its name.
+void FutureBase::end_untold() noexcept {
     if (last_waiter_ != nullptr) tell_waiters(nullptr);
-    if (state_ == State::exception && !retrieved_) {
-        Scheduler::report_lost(std::move(error_), "a future ended with an exception that nobody retrieved");
-    }
+    if (unretrieved()) report_unretrieved("a future");
+}
+
+void FutureBase::report_unretrieved(const std::string& who) noexcept {
+    retrieved_ = true;
+    Scheduler::report_lost(std::move(error_),
+                           fmt::format("{} ended with an exception that nobody retrieved; made at {}:{}", who,
+                                       made_at_.file_name(), made_at_.line()));
 }
 
 bool FutureBase::cancel() {
+    if (is_task_) return static_cast<TaskBase*>(this)->request_cancel();
     scheduler_->check_thread("Future::cancel");
     if (done()) return false;
     finish(State::cancelled);
@@ -21,41 +31,33 @@ bool FutureBase::cancel() {
 void FutureBase::set_exception(std::exception_ptr error) {
     check_pending();
     if (error == nullptr) throw std::invalid_argument("Future::set_exception needs an exception, got nullptr");
-    finish_with_exception(std::move(error));
-}
-
-std::exception_ptr FutureBase::exception() const {
-    if (state_ == State::pending) throw InvalidStateError("Future::exception: the future is still pending");
-    if (state_ == State::cancelled) throw_cancellation();
-    retrieved_ = true;
-    return error_;
-}
-
-void FutureBase::check_result() const {
-    if (state_ == State::result) return;
-    if (state_ == State::pending) throw InvalidStateError("Future::result: the future is still pending");
-    if (state_ == State::cancelled) throw_cancellation();
-    retrieved_ = true;
-    std::rethrow_exception(error_);
-}
-
-void FutureBase::throw_cancellation() const {
-    throw CancelledError();
-}
-
-void FutureBase::check_pending() const {
-    scheduler_->check_thread("Future::set_result");
-    if (done()) throw InvalidStateError("Future::set_result: the future is done already, and a state is irreversible");
-}
-
-void FutureBase::finish_with_exception(std::exception_ptr error) noexcept {
     error_ = std::move(error);
     finish(State::exception);
 }
 
-void FutureBase::finish(State state) noexcept {
-    state_ = state;
-    if (last_waiter_ != nullptr) tell_waiters(this);
+std::exception_ptr FutureBase::exception() const {
+    if (state_ == State::result) return nullptr;
+    if (state_ != State::exception) throw_no_result();
+    retrieved_ = true;
+    return error_;
+}
+
+void FutureBase::throw_no_result() const {
+    if (state_ == State::pending) throw InvalidStateError("Future::result: the future is still pending");
+    if (state_ == State::exception) {
+        retrieved_ = true;
+        std::rethrow_exception(error_);
+    }
+    throw cancelled_error();
+}
+
+CancelledError FutureBase::cancelled_error() const {
+    const TaskBase* task = as_task();
+    return task == nullptr ? CancelledError() : CancelledError(task->cancel_reason());
+}
+
+void FutureBase::throw_done() {
+    throw InvalidStateError("Future::set_result: the future is done already, and a state is irreversible");
 }
 
 void FutureBase::tell_waiters(FutureBase* done) noexcept {
@@ -65,26 +67,12 @@ void FutureBase::tell_waiters(FutureBase* done) noexcept {
     while (waiter != nullptr) {
         Waiter* next = waiter == last ? nullptr : waiter->next;
         waiter->next = waiter->previous = nullptr;
-        waiter->told(*waiter, done);
+        waiter->wait_kind->told(*waiter, done);
         waiter = next;
     }
 }
 
-void FutureBase::add_waiter(Waiter& waiter) noexcept {
-    assert(!waiter.linked() && !done());
-    if (last_waiter_ == nullptr) {
-        waiter.next = waiter.previous = &waiter;
-    } else {
-        waiter.next = last_waiter_->next;
-        waiter.previous = last_waiter_;
-        waiter.next->previous = &waiter;
-        last_waiter_->next = &waiter;
-    }
-    last_waiter_ = &waiter;
-}
-
-void FutureBase::remove_waiter(Waiter& waiter) noexcept {
-    if (!waiter.linked()) return;
+void FutureBase::unlink(Waiter& waiter) noexcept {
     if (waiter.next == &waiter) {
         last_waiter_ = nullptr;
     } else {

@@ -7,30 +7,17 @@
 #include <stepwise/runtime/errors.hpp>
 #include <stepwise/runtime/frame_pool.hpp>
 #include <stepwise/runtime/scheduler.hpp>
+#include <stepwise/runtime/suspension.hpp>
 
 #include <cassert>
 #include <cstdint>
 #include <exception>
+#include <source_location>
+#include <utility>
 
 namespace stepwise {
 
-class FutureBase;
-
-// One who waits for a future. Unlinked by the future when it is told, or by remove_waiter.
-struct Waiter {
-    // The future is done; or nullptr: it was dropped while pending, and with it all that could finish it.
-    using Told = void (*)(Waiter&, FutureBase*) noexcept;
-
-    explicit Waiter(Told on_told) noexcept : told(on_told) {}
-    Waiter(const Waiter&) = delete;
-    Waiter& operator=(const Waiter&) = delete;
-
-    bool linked() const noexcept { return next != nullptr; }
-
-    Waiter* next = nullptr;
-    Waiter* previous = nullptr;
-    Told told;
-};
+class CancelShield;
 
 class FutureBase : public frame_pool::Pooled {
 public:
@@ -43,46 +30,101 @@ public:
     bool done() const noexcept { return state_ != State::pending; }
     bool cancelled() const noexcept { return state_ == State::cancelled; }
     Scheduler& scheduler() const noexcept { return *scheduler_; }
+    // Where in the program create_future or create_task was called.
+    const std::source_location& made_at() const noexcept { return made_at_; }
 
     // A plain future becomes cancelled now; a Task is asked to stop. False if it was done already.
-    virtual bool cancel();
+    bool cancel();
 
     void set_exception(std::exception_ptr error);
     // The exception, or nullptr for a result. Throws InvalidStateError while pending, CancelledError if cancelled.
     std::exception_ptr exception() const;
+    // What whoever asks for the result of a cancelled one is thrown: a task's has its reason.
+    CancelledError cancelled_error() const;
     // Throws unless there is a result: InvalidStateError, CancelledError, or the exception that was set.
-    void check_result() const;
+    void check_result() const {
+        if (state_ != State::result) [[unlikely]]
+            throw_no_result();
+    }
 
-    void add_waiter(Waiter& waiter) noexcept;
-    void remove_waiter(Waiter& waiter) noexcept;
+    void add_waiter(Waiter& waiter) noexcept {
+        assert(!waiter.linked() && !done());
+        Waiter* last = std::exchange(last_waiter_, &waiter);
+        if (last == nullptr) {
+            waiter.next = waiter.previous = &waiter;
+        } else {
+            waiter.next = std::exchange(last->next, &waiter);
+            waiter.previous = last;
+            waiter.next->previous = &waiter;
+        }
+    }
+    void remove_waiter(Waiter& waiter) noexcept {
+        if (waiter.linked()) unlink(waiter);
+    }
 
     void retain() noexcept { ++references_; }
     void release() noexcept {
         if (--references_ == 0) delete this;
     }
-    // Throws CancelledError, with a task's reason.
-    [[noreturn]] virtual void throw_cancellation() const;
+    bool is_task() const noexcept { return is_task_; }
     // This future as the Task that it is, or nullptr.
-    virtual TaskBase* as_task() noexcept { return nullptr; }
+    inline TaskBase* as_task() noexcept;
+    inline const TaskBase* as_task() const noexcept;
     bool sole_owner() const noexcept { return references_ == 1; }
 
 protected:
-    explicit FutureBase(Scheduler& scheduler) noexcept : scheduler_(&scheduler) {}
-    virtual ~FutureBase();
+    FutureBase(Scheduler& scheduler, std::source_location made_at, bool is_task = false) noexcept
+        : scheduler_(&scheduler), made_at_(made_at), is_task_(is_task) {}
+    virtual ~FutureBase() {
+        if (last_waiter_ != nullptr || unretrieved()) [[unlikely]]
+            end_untold();
+    }
 
     // Throws InvalidStateError when done, std::logic_error on a foreign thread.
-    void check_pending() const;
-    void finish(State state) noexcept;
-    void finish_with_exception(std::exception_ptr error) noexcept;
-    void tell_waiters(FutureBase* done) noexcept;
+    void check_pending() const {
+        scheduler_->check_thread("Future::set_result");
+        if (done()) [[unlikely]]
+            throw_done();
+    }
+    // It ended with an exception that nobody has looked at.
+    bool unretrieved() const noexcept { return state_ == State::exception && !retrieved_; }
+    void report_unretrieved(const std::string& who) noexcept;
+    void finish(State state) noexcept {
+        state_ = state;
+        Waiter* last = last_waiter_;
+        if (last == nullptr) return;
+        if (last->next != last) return tell_waiters(this);
+        last_waiter_ = nullptr;
+        last->next = last->previous = nullptr;
+        last->wait_kind->told(*last, this);
+    }
 
 private:
+    friend class TaskBase;
+    friend class CancelShield;
+
+    [[noreturn]] void throw_no_result() const;
+    [[noreturn]] static void throw_done();
+    void end_untold() noexcept;
+    void unlink(Waiter& waiter) noexcept;
+    void tell_waiters(FutureBase* done) noexcept;
+
     Scheduler* scheduler_;
     Waiter* last_waiter_ = nullptr;  // circular: its next is the first
-    std::exception_ptr error_;
+    std::exception_ptr error_;  // of a task that runs: what a frame ended with, on its way to the frame that awaits it
+    std::source_location made_at_;
     std::uint32_t references_ = 0;
-    State state_ = State::pending;
-    mutable bool retrieved_ = false;
+    State state_ : 2 = State::pending;
+    bool is_task_ : 1;
+    mutable bool retrieved_ : 1 = false;
+    // Of a task; here, where there is room for them.
+    enum class FrameEnd : std::uint8_t { returned, failed, cancelled };
+    FrameEnd frame_end_ : 2 = FrameEnd::returned;
+    bool started_ : 1 = false;
+    bool root_done_ : 1 = false;
+    bool cancel_thrown_ : 1 = false;  // since the last request that was taken back
+    bool swallow_reported_ : 1 = false;
+    std::int16_t cancelling_ = 0;
 };
 
 }  // namespace stepwise

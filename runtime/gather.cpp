@@ -1,11 +1,12 @@
 #include <stepwise/runtime/gather.hpp>
+#include <stepwise/runtime/wait_description.hpp>
 
 namespace stepwise::detail {
 
 GatherChildren::GatherChildren(std::size_t count)
     : children_(std::allocator<GatherChild>().allocate(count)), count_(count) {
     for (std::size_t index = 0; index < count; ++index) {
-        std::construct_at(children_ + index, &GatherWait::child_done);
+        std::construct_at(children_ + index);
     }
 }
 
@@ -14,7 +15,11 @@ GatherChildren::~GatherChildren() {
     if (children_ != nullptr) std::allocator<GatherChild>().deallocate(children_, count_);
 }
 
-bool GatherWait::wait_for(TaskBase& task, std::span<GatherChild> children) {
+const WaitKind GatherChild::kind{.told = &GatherWait::child_done};
+const WaitKind GatherWait::gather_kind{&GatherWait::cancel_children, &GatherWait::describe};
+const WaitKind GatherWait::leave_kind{&GatherWait::leave_wait, &GatherWait::describe};
+
+bool GatherWait::wait_for(TaskBase& task, std::span<GatherChild> children, std::source_location where) {
     children_ = children;
     bool over = children.empty();
     for (GatherChild& child : children) {
@@ -27,7 +32,7 @@ bool GatherWait::wait_for(TaskBase& task, std::span<GatherChild> children) {
         }
     }
     if (over || running_ == 0) return task.finished_at_once();
-    task.suspend(*this);
+    task.suspend(*this, where);
     return true;
 }
 
@@ -58,6 +63,12 @@ void GatherWait::cancel_children(Suspension& suspension) noexcept {
     self.interrupted_ = true;
     for (GatherChild& child : self.children_) {
         if (child.linked()) child.future->cancel();
+    }
+}
+
+void GatherWait::describe(const Suspension& suspension, WaitDescription& description) {
+    for (const GatherChild& child : static_cast<const GatherWait&>(suspension).children_) {
+        if (!child.future->done()) description.waits_for_future(*child.future);
     }
 }
 

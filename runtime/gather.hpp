@@ -24,7 +24,9 @@ enum class WaitFor : std::uint8_t { all, first_completed, first_exception };
 namespace detail {
 
 struct GatherChild : Waiter {
-    using Waiter::Waiter;
+    GatherChild() noexcept : Waiter(kind) {}
+
+    static const WaitKind kind;
     class GatherWait* gather = nullptr;
     FutureBase* future = nullptr;
 };
@@ -58,8 +60,8 @@ public:
 
 protected:
     // gather's: until all are done or the first has failed; a cancellation cancels the children and waits for them.
-    GatherWait() noexcept : GatherWait(WaitFor::first_exception, &GatherWait::cancel_children) {}
-    GatherWait(WaitFor until, Cancel on_cancel) noexcept : Suspension(on_cancel), until_(until) {}
+    GatherWait() noexcept : GatherWait(WaitFor::first_exception, gather_kind) {}
+    GatherWait(WaitFor until, const WaitKind& kind) noexcept : Suspension(kind), until_(until) {}
     ~GatherWait() = default;
 
     // True: start nothing, the await throws.
@@ -68,21 +70,25 @@ protected:
         return interrupted_ = task.cancel_pending();
     }
     // Returns whether to suspend. The children must stay where they are.
-    bool wait_for(TaskBase& task, std::span<GatherChild> children);
+    bool wait_for(TaskBase& task, std::span<GatherChild> children, std::source_location where);
     // Throws what the await is to throw, if anything.
     void check();
     void check_cancelled() const {
         if (interrupted_) task_->throw_cancelled();
     }
 
-    static void child_done(Waiter& waiter, FutureBase* future) noexcept;
     // A cancellation ends the wait, and leaves the children alone.
-    static void leave_wait(Suspension& suspension) noexcept;
+    static const WaitKind leave_kind;
     // The heirs' destructors call it, before their children end.
     void leave_children() noexcept;
 
 private:
-    friend class GatherChildren;
+    friend struct GatherChild;
+    static const WaitKind gather_kind;
+
+    static void child_done(Waiter& waiter, FutureBase* future) noexcept;
+    static void leave_wait(Suspension& suspension) noexcept;
+    static void describe(const Suspension& suspension, WaitDescription& description);
     bool count_done(FutureBase* future) noexcept;
     static void cancel_children(Suspension& suspension) noexcept;
 
@@ -102,12 +108,13 @@ public:
 
     // Resumed by the task's step, queued when the last child is done or the first has failed.
     template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> frame) {
+    bool await_suspend(std::coroutine_handle<Promise> frame,
+                       std::source_location where = std::source_location::current()) {
         TaskBase& task = *frame.promise().task;
         if (cancelled_before(task)) return false;
         auto& loop = static_cast<EventLoop&>(task.task_scheduler());
         start(loop, std::index_sequence_for<Ts...>());
-        return wait_for(task, children_);
+        return wait_for(task, children_, where);
     }
     std::tuple<Stored<Ts>...> await_resume() {
         check();
@@ -125,17 +132,12 @@ private:
     }
     template <std::size_t... Index>
     std::tuple<Stored<Ts>...> results(std::index_sequence<Index...>) {
-        return {std::move(std::get<Index>(*tasks_).shared_state().value())...};
-    }
-
-    template <class>
-    static GatherChild child_for() noexcept {
-        return GatherChild(&GatherWait::child_done);
+        return {std::move(value_of<Ts>(std::get<Index>(*tasks_).shared_state()))...};
     }
 
     std::tuple<Coro<Ts>...> bodies_;
     std::optional<std::tuple<Task<Ts>...>> tasks_;
-    std::array<GatherChild, sizeof...(Ts)> children_{child_for<Ts>()...};
+    std::array<GatherChild, sizeof...(Ts)> children_;
 };
 
 template <class T>
@@ -145,18 +147,19 @@ public:
     ~GatherVector() { leave_children(); }
 
     template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> frame) {
+    bool await_suspend(std::coroutine_handle<Promise> frame,
+                       std::source_location where = std::source_location::current()) {
         TaskBase& task = *frame.promise().task;
         if (cancelled_before(task)) return false;
         start(static_cast<EventLoop&>(task.task_scheduler()));
-        return wait_for(task, children_.all());
+        return wait_for(task, children_.all(), where);
     }
     auto await_resume() {
         check();
         if constexpr (!std::is_void_v<T>) {
             std::vector<T> results;
             results.reserve(tasks_.size());
-            for (Task<T>& task : tasks_) results.push_back(std::move(task.shared_state().value()));
+            for (Task<T>& task : tasks_) results.push_back(std::move(value_of<T>(task.shared_state())));
             return results;
         }
     }

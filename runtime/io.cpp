@@ -1,4 +1,5 @@
 #include <stepwise/runtime/io.hpp>
+#include <stepwise/runtime/wait_description.hpp>
 
 namespace stepwise {
 
@@ -10,7 +11,9 @@ EventLoop& loop_of(TaskBase& task) noexcept {
 
 }  // namespace
 
-bool IoAwaiter::start(TaskBase& task) {
+const WaitKind IoAwaiter::io_kind{&IoAwaiter::cancel_io, &IoAwaiter::describe};
+
+bool IoAwaiter::start(TaskBase& task, std::source_location where) {
     task_ = &task;
     if (task.cancel_pending()) {
         interrupted_ = true;
@@ -18,7 +21,7 @@ bool IoAwaiter::start(TaskBase& task) {
         return false;
     }
     if (loop_of(task).reactor().submit(*this)) return task.finished_at_once();
-    task.suspend(*this);
+    task.suspend(*this, where);
     return true;
 }
 
@@ -28,13 +31,18 @@ void IoAwaiter::cancel_io(Suspension& suspension) noexcept {
     loop_of(*self.task_).reactor().cancel(self);
 }
 
+void IoAwaiter::describe(const Suspension& suspension, WaitDescription& description) {
+    const auto& self = static_cast<const IoAwaiter&>(suspension);
+    description.waits_for_descriptor(name_of(static_cast<const Operation&>(self).kind), self.fd);
+}
+
 void IoAwaiter::abandon() noexcept {
     loop_of(*task_).reactor().abandon(*this);
 }
 
 void IoAwaiter::throw_failure() const {
     if (result == -ECANCELED && interrupted_) task_->throw_cancelled();
-    throw_system_error(-result, name_of(kind));
+    throw_system_error(-result, name_of(Operation::kind));
 }
 
 }  // namespace stepwise

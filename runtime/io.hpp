@@ -18,7 +18,7 @@ namespace stepwise {
 
 class [[nodiscard]] IoAwaiter : public Suspension, public Operation {
 public:
-    IoAwaiter() noexcept : Suspension(&IoAwaiter::cancel_io), Operation(&IoAwaiter::completed) {}
+    IoAwaiter() noexcept : Suspension(io_kind), Operation(&IoAwaiter::completed) {}
     ~IoAwaiter() {
         if (pending()) [[unlikely]]
             abandon();
@@ -27,8 +27,9 @@ public:
     bool await_ready() const noexcept { return false; }
     // Resumed by the task's step, which the completion queues.
     template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> frame) {
-        return start(*frame.promise().task);
+    bool await_suspend(std::coroutine_handle<Promise> frame,
+                       std::source_location where = std::source_location::current()) {
+        return start(*frame.promise().task, where);
     }
 
 protected:
@@ -42,10 +43,13 @@ protected:
     void abandon() noexcept;
 
 private:
-    bool start(TaskBase& task);
+    bool start(TaskBase& task, std::source_location where);
     [[noreturn]] void throw_failure() const;
     static void cancel_io(Suspension& suspension) noexcept;
+    static void describe(const Suspension& suspension, WaitDescription& description);
     static void completed(Operation& operation) noexcept { static_cast<IoAwaiter&>(operation).task_->wakeup(); }
+
+    static const WaitKind io_kind;
 
     TaskBase* task_ = nullptr;
     bool interrupted_ = false;

@@ -23,38 +23,39 @@ struct ReadyNode {
 
 class ReadyQueue {
 public:
+    ReadyQueue() noexcept = default;
+    ReadyQueue(const ReadyQueue&) = delete;
+    ReadyQueue& operator=(const ReadyQueue&) = delete;
+
     bool empty() const noexcept { return head_ == nullptr; }
 
     void push(ReadyNode& node) noexcept {
-        assert(node.next == nullptr && &node != tail_ && "a ready node is queued at most once");
-        if (tail_ == nullptr) {
-            head_ = &node;
-        } else {
-            tail_->next = &node;
-        }
-        tail_ = &node;
+        assert(node.next == nullptr && &node.next != end_ && "a ready node is queued at most once");
+        *end_ = &node;
+        end_ = &node.next;
     }
 
     ReadyNode* pop() noexcept {
         ReadyNode* node = head_;
         if (node == nullptr) return nullptr;
         head_ = node->next;
-        if (head_ == nullptr) tail_ = nullptr;
+        if (head_ == nullptr) end_ = &head_;
         node->next = nullptr;
         return node;
     }
 
-    // Hands over everything that is queued now: one turn's work. What is pushed later stays for the next turn.
-    ReadyQueue detach() noexcept {
-        ReadyQueue turn = *this;
-        head_ = tail_ = nullptr;
-        return turn;
-    }
-
-    // The same as a bare chain, through `next`.
+    // Hands over everything that is queued now, as a chain through `next`: one turn's work. What is pushed later stays
+    // for the next turn.
     ReadyNode* take_all() noexcept {
-        tail_ = nullptr;
+        end_ = &head_;
         return std::exchange(head_, nullptr);
+    }
+    // All that `other` holds, into this one, which is empty.
+    void take_over(ReadyQueue& other) noexcept {
+        assert(empty());
+        if (other.empty()) return;
+        end_ = other.end_;
+        head_ = other.take_all();
     }
 
     // Takes `node` out, wherever it stands; linear, for the rare end of a thing that is still queued.
@@ -63,7 +64,7 @@ public:
         for (ReadyNode* at = head_; at != nullptr; before = at, at = at->next) {
             if (at != &node) continue;
             (before == nullptr ? head_ : before->next) = node.next;
-            if (tail_ == &node) tail_ = before;
+            if (end_ == &node.next) end_ = before == nullptr ? &head_ : &before->next;
             node.next = nullptr;
             return true;
         }
@@ -72,7 +73,7 @@ public:
 
 private:
     ReadyNode* head_ = nullptr;
-    ReadyNode* tail_ = nullptr;
+    ReadyNode** end_ = &head_;  // where the next one is hung
 };
 
 }  // namespace stepwise

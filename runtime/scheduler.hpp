@@ -7,10 +7,13 @@
 
 #include <cstdint>
 #include <exception>
+#include <string>
 
 namespace stepwise {
 
+class FutureBase;
 class TaskBase;
+struct CallFrame;
 
 namespace detail {
 
@@ -33,11 +36,12 @@ public:
 
     // Throws std::logic_error naming `call` when this is not the loop's thread (law 5).
     void check_thread(const char* call) const {
-        if (!on_owner_thread()) throw_wrong_thread(call);
+        if (!on_owner_thread()) [[unlikely]]
+            throw_wrong_thread(call);
     }
 
     // Tells the loop's exception handler, or stderr where no loop runs, about an error that nobody will look at.
-    static void report_lost(std::exception_ptr error, const char* where) noexcept;
+    static void report_lost(std::exception_ptr error, const std::string& where) noexcept;
 
 protected:
     ~Scheduler() = default;
@@ -48,8 +52,12 @@ protected:
 
     ReadyQueue ready_;
     TaskBase* current_task_ = nullptr;
-    TaskBase* tasks_ = nullptr;  // all that are not done, newest first
-    std::uint64_t tasks_made_ = 0;
+    CallFrame* next_frame_ = nullptr;  // of the step that runs: the frame that is called, or returned to
+    int budget_ = 0;                   // of the step that runs
+    int eager_depth_ = 0;              // steps that run inside of another one
+    TaskBase* tasks_ = nullptr;        // all that are not done, newest first
+    std::uint32_t tasks_made_ = 0;
+    std::uint32_t turn_ms_ = 0;  // when this turn began, from the loop's own beginning; kept in debug mode only
     bool discarding_ = false;
     const void* owner_thread_;  // the address of that thread's marker
 };

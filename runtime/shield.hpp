@@ -17,15 +17,14 @@ namespace detail {
 template <class T>
 class ShieldedWait : public FutureWait {
 public:
-    explicit ShieldedWait(Future<T> future) noexcept
-        : FutureWait(future.shared_state(), Adopt{}, &FutureWait::leave_future) {
+    explicit ShieldedWait(Future<T> future) noexcept : FutureWait(future.shared_state(), Adopt{}, leave_kind) {
         future_->retain();
     }
 
     T await_resume() {
         check();
         if constexpr (!std::is_void_v<T>) {
-            return take_from(*future_, static_cast<FutureState<T>*>(future_)->value());
+            return take_from(*future_, value_of<T>(*future_));
         }
     }
 };

@@ -26,6 +26,7 @@ public:
     bool remove(int signal_number) noexcept;
     // Removes all. False if there was none.
     bool clear() noexcept;
+    std::size_t size() const noexcept { return registrations_.size(); }
     // Queues a call for each signal that came.
     void deliver();
 

@@ -11,8 +11,7 @@ namespace stepwise {
 
 class [[nodiscard]] Sleep : public Suspension, public Timer {
 public:
-    explicit Sleep(Duration duration) noexcept
-        : Suspension(&Sleep::cancel_sleep), Timer(&Sleep::wake_up), duration_(duration) {}
+    explicit Sleep(Duration duration) noexcept : Suspension(kind), Timer(&Sleep::wake_up), duration_(duration) {}
     ~Sleep() {
         if (armed()) loop().remove_timer(*this);
     }
@@ -20,23 +19,24 @@ public:
     bool await_ready() const noexcept { return false; }
     // Resumed by the task's step, which the timer queues.
     template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> frame) {
-        return start(*frame.promise().task);
+    bool await_suspend(std::coroutine_handle<Promise> frame,
+                       std::source_location where = std::source_location::current()) {
+        return start(*frame.promise().task, where);
     }
     void await_resume() const {
         if (interrupted_) task_->throw_cancelled();
     }
 
 private:
-    bool start(TaskBase& task) {
+    bool start(TaskBase& task, std::source_location where) {
         task_ = &task;
         interrupted_ = task.cancel_pending();
         if (interrupted_) return false;
         if (duration_ > Duration::zero()) {
             loop().add_timer(*this, loop().time_after(duration_));
-            task.suspend(*this);
+            task.suspend(*this, where);
         } else {
-            task.suspend(*this);
+            task.suspend(*this, where);
             task.wakeup();
         }
         return true;
@@ -48,7 +48,10 @@ private:
         self.loop().remove_timer(self);
         self.task_->wakeup();
     }
+    static void describe(const Suspension& suspension, WaitDescription& description);
     static void wake_up(Timer& timer) noexcept { static_cast<Sleep&>(timer).task_->wakeup(); }
+
+    static constexpr WaitKind kind{&Sleep::cancel_sleep, &Sleep::describe};
 
     Duration duration_;
     TaskBase* task_ = nullptr;

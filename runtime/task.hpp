@@ -16,60 +16,44 @@ namespace stepwise {
 namespace detail {
 
 template <class T>
-class TaskState final : public FutureState<T>, public TaskBase {
+class TaskState final : public WithResult<TaskBase, T> {
 public:
-    TaskState(Scheduler& scheduler, Coro<T> body)
-        : FutureState<T>(scheduler), TaskBase(scheduler), root_(std::move(body)) {
-        start(root_.start_root(*this));
-        this->retain();  // the loop's own reference, until the task is done
-    }
+    TaskState(Scheduler& scheduler, std::source_location made_at)
+        : WithResult<TaskBase, T>(scheduler, &TaskState::run_step, made_at) {}
 
-    bool cancel() override { return request_cancel(); }
-    [[noreturn]] void throw_cancellation() const override { throw_cancelled(); }
-    TaskBase* as_task() noexcept override { return this; }
-
-    void destroy_pending() noexcept override {
-        destroy_frames();
-        finish_as(FutureBase::State::cancelled);
+    // `body` has not been started.
+    void begin(Coro<T> body, Start when) noexcept {
+        auto root = body.release();
+        this->start(root, root.promise(), when);
     }
 
 private:
     ~TaskState() override = default;
 
-    void finish_root() noexcept override {
-        Promise<T>& promise = root_.promise();
-        std::exception_ptr error = std::move(promise.error);
-        auto state = promise.cancelled ? FutureBase::State::cancelled : FutureBase::State::result;
-        if (!promise.cancelled && !error) take_value(promise, error);
-        destroy_frames();
-        if (error) {
-            leave_queues();
-            this->finish_with_exception(std::move(error));
-            this->release();
-        } else {
-            finish_as(state);
-        }
+    static void run_step(ReadyNode& node) {
+        auto& self = static_cast<TaskState&>(node);
+        if (self.step()) self.end_with_result();
     }
-    void finish_unstarted() noexcept override { destroy_pending(); }
 
-    void take_value(Promise<T>& promise, std::exception_ptr& error) noexcept {
+    void end_with_result() noexcept {
+        using FrameEnd = TaskBase::FrameEnd;
+        using State = FutureBase::State;
+        if (this->frame_end() == FrameEnd::returned) take_value();
+        FrameEnd how = this->frame_end();
+        this->end(how == FrameEnd::returned ? State::result
+                  : how == FrameEnd::failed ? State::exception
+                                            : State::cancelled);
+    }
+    void take_value() noexcept {
         if constexpr (!std::is_void_v<T>) {
+            auto root = std::coroutine_handle<Promise<T>>::from_address(this->root_frame().address());
             try {
-                this->value_.emplace(std::move(promise.value));
+                this->emplace(std::move(root.promise().value));
             } catch (...) {
-                error = std::current_exception();
+                this->frame_failed(std::current_exception());
             }
-        } else {
-            this->value_.emplace();
         }
     }
-    void finish_as(FutureBase::State state) noexcept {
-        leave_queues();
-        this->finish(state);
-        this->release();
-    }
-
-    Coro<T> root_;
 };
 
 }  // namespace detail
@@ -96,7 +80,7 @@ public:
     int uncancel() noexcept { return task().uncancel(); }
 
 private:
-    detail::TaskState<T>& task() const noexcept { return static_cast<detail::TaskState<T>&>(*this->state_); }
+    TaskBase& task() const noexcept { return static_cast<TaskBase&>(*this->state_); }
 };
 
 }  // namespace stepwise

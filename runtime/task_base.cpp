@@ -1,24 +1,68 @@
+#include <stepwise/runtime/diagnostics/lint.hpp>
 #include <stepwise/runtime/task_base.hpp>
 
+#include <fmt/format.h>
+
 #include <cassert>
+#include <limits>
 #include <utility>
 
 namespace stepwise {
 
-void TaskBase::start(CallFrame& root) noexcept {
-    leaf_ = &root;
-    id_ = ++scheduler_->tasks_made_;
-    if (const TaskBase* maker = scheduler_->current_task_) context_ = maker->context_;
-    next_task_ = scheduler_->tasks_;
-    if (next_task_ != nullptr) next_task_->previous_task_ = this;
-    scheduler_->tasks_ = this;
-    scheduler_->push_ready(*this);
+struct detail::TaskExtras : frame_pool::Pooled {
+    std::string name;
+    std::string cancel_reason;
+    std::shared_ptr<Context> context;
+};
+
+detail::TaskExtras& TaskBase::extras() {
+    if (extras_ == nullptr) extras_ = new detail::TaskExtras;
+    return *extras_;
 }
 
-TaskBase::~TaskBase() {
-    assert(waiting_for_ == nullptr);
+void TaskBase::end_extras() noexcept {
+    if (unretrieved()) report_unretrieved(name());
+    delete extras_;
 }
 
+std::string TaskBase::name() const {
+    return extras_ != nullptr && !extras_->name.empty() ? extras_->name : "Task-" + std::to_string(id_);
+}
+
+void TaskBase::set_name(std::string name) {
+    extras().name = std::move(name);
+}
+
+std::string TaskBase::cancel_reason() const {
+    return extras_ == nullptr ? std::string() : extras_->cancel_reason;
+}
+
+std::shared_ptr<detail::Context> TaskBase::context() const noexcept {
+    return extras_ == nullptr ? nullptr : extras_->context;
+}
+
+void TaskBase::set_context(std::shared_ptr<detail::Context> context) {
+    extras().context = std::move(context);
+}
+
+void TaskBase::inherit_context(const TaskBase& maker) {
+    if (maker.extras_->context != nullptr) extras().context = maker.extras_->context;
+}
+
+// A step inside of the step, or the callback, that makes the task.
+void TaskBase::run_inside() noexcept {
+    Scheduler& loop = scheduler();
+    CallFrame* next_frame = loop.next_frame_;
+    int budget = loop.budget_;
+    ++loop.eager_depth_;
+    run(*this);
+    --loop.eager_depth_;
+    loop.next_frame_ = next_frame;
+    loop.budget_ = budget;
+}
+
+// From the innermost outwards: however many there are, the machine stack does not grow, and what a frame has borrowed
+// from its caller is still there.
 void TaskBase::destroy_frames() noexcept {
     // First: what ends in a frame may ask this task to cancel, and the awaiter is gone by then.
     root_done_ = true;
@@ -29,32 +73,31 @@ void TaskBase::destroy_frames() noexcept {
     }
 }
 
-void TaskBase::leave_queues() noexcept {
-    (previous_task_ == nullptr ? scheduler_->tasks_ : previous_task_->next_task_) = next_task_;
-    if (next_task_ != nullptr) next_task_->previous_task_ = previous_task_;
-    next_task_ = previous_task_ = nullptr;
-}
-
-std::string TaskBase::name() const {
-    return name_ ? *name_ : "Task-" + std::to_string(id_);
+void TaskBase::destroy_pending() noexcept {
+    destroy_frames();
+    leave_tasks();
+    error_ = nullptr;
+    finish(State::cancelled);
+    release();
 }
 
 bool TaskBase::request_cancel(std::string reason, const CancelShield* within) {
-    scheduler_->check_thread("Task::cancel");
+    scheduler().check_thread("Task::cancel");
     if (root_done_) return false;
-    if (!reason.empty() && !cancel_reason_) cancel_reason_ = std::make_unique<std::string>(std::move(reason));
-    if (shield_ == within) {
-        if (++cancelling_ == 1) interrupt_wait();
-        return true;
+    if (!reason.empty() && cancel_reason().empty()) extras().cancel_reason = std::move(reason);
+    std::int16_t* requests = &cancelling_;
+    if (shield_ != within) {
+        CancelShield* holder = shield_;
+        while (holder->outer_ != within) holder = holder->outer_;
+        requests = &holder->held_back_;
     }
-    CancelShield* holder = shield_;
-    while (holder->outer_ != within) holder = holder->outer_;
-    ++holder->held_back_;
+    if (*requests < std::numeric_limits<std::int16_t>::max()) ++*requests;
+    if (requests == &cancelling_ && cancelling_ == 1) interrupt_wait();
     return true;
 }
 
 void TaskBase::interrupt_wait() noexcept {
-    if (waiting_for_ != nullptr) waiting_for_->cancel(*waiting_for_);
+    if (waiting_for_ != nullptr) waiting_for_->wait_kind->cancel(*waiting_for_);
 }
 
 int TaskBase::cancelling_in_all() const noexcept {
@@ -63,56 +106,31 @@ int TaskBase::cancelling_in_all() const noexcept {
     return count;
 }
 
-CancelledError TaskBase::cancelled_error() const {
-    return cancel_reason_ ? CancelledError(*cancel_reason_) : CancelledError();
-}
-
 int TaskBase::uncancel() noexcept {
     if (cancelling_ > 0) --cancelling_;
-    if (cancelling_ == 0 && shield_ == nullptr) cancel_reason_.reset();
+    if (cancelling_ == 0) {
+        cancel_thrown_ = false;
+        if (shield_ == nullptr && extras_ != nullptr) extras_->cancel_reason.clear();
+    }
     return cancelling_;
 }
 
-bool TaskBase::finished_at_once() noexcept {
-    if (--budget_ > 0) return false;
-    scheduler_->push_ready(*this);
-    return true;
-}
-
-//[ wakeup
-void TaskBase::wakeup() noexcept {
-    assert(waiting_for_ != nullptr && "a task is woken once for each time it suspends");
-    waiting_for_ = nullptr;
-    scheduler_->push_ready(*this);
-}
-//]
-
-void TaskBase::run_step(ReadyNode& node) noexcept {
-    static_cast<TaskBase&>(node).step();
-}
-
-void TaskBase::step() noexcept {
-    if (scheduler_->discarding_) return;  // the loop destroys its tasks itself
-    if (!started_) {
-        started_ = true;
-        if (cancel_pending()) return finish_unstarted();
+// A second throw means that somebody caught the first and went on.
+CancelledError TaskBase::begin_cancelled_throw() {
+    if (cancel_thrown_ && !swallow_reported_) {
+        swallow_reported_ = true;
+        report_swallowed_cancellation(*this);
     }
-    //[ step
-    TaskBase* outer = std::exchange(scheduler_->current_task_, this);
-    budget_ = awaits_per_step_max;
-    next_frame_ = leaf_;
-    do {
-        leaf_ = std::exchange(next_frame_, nullptr);
-        leaf_->owner->frame.resume();
-    } while (next_frame_ != nullptr && --budget_ > 0);
-    scheduler_->current_task_ = outer;
-    if (next_frame_ != nullptr) {
-        leaf_ = std::exchange(next_frame_, nullptr);
-        scheduler_->push_ready(*this);
-    } else if (root_done_) {
-        finish_root();
-    }
-    //]
+    cancel_thrown_ = true;
+    return cancelled_error();
+}
+
+// False: not one step is to be made.
+bool TaskBase::may_step() noexcept {
+    if (scheduler().discarding_) return false;  // the loop destroys its tasks itself
+    if (started_) return true;
+    destroy_pending();
+    return false;
 }
 
 }  // namespace stepwise

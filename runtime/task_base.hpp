@@ -9,29 +9,22 @@
 #pragma once
 
 #include <stepwise/runtime/errors.hpp>
+#include <stepwise/runtime/future_base.hpp>
 #include <stepwise/runtime/scheduler.hpp>
+#include <stepwise/runtime/suspension.hpp>
 
+#include <cassert>
 #include <coroutine>
 #include <cstdint>
 #include <memory>
+#include <source_location>
 #include <string>
 #include <utility>
 
 namespace stepwise {
 
-// What a suspended task waits for. It lives in the awaiter, in the task's frame, while the task is suspended there.
-struct Suspension {
-    // Asks it to end early: wakeup() follows, at once or later. Called at most once a suspension.
-    using Cancel = void (*)(Suspension&) noexcept;
-
-    explicit Suspension(Cancel on_cancel) noexcept : cancel(on_cancel) {}
-    Suspension(const Suspension&) = delete;
-    Suspension& operator=(const Suspension&) = delete;
-
-    Cancel cancel;
-};
-
-// What ends a frame with itself: a Coro. It stays where it is from the start of its frame to that frame's end.
+// What ends a frame with itself: a Coro, or a task for its root. It stays where it is from the start of its frame to
+// that frame's end.
 struct FrameOwner {
     std::coroutine_handle<> frame;
 };
@@ -41,23 +34,33 @@ struct CallFrame {
     CallFrame* parent = nullptr;  // who awaits this frame; none for a task's root
     TaskBase* task = nullptr;     // the three are set when the frame starts
     FrameOwner* owner = nullptr;
+    std::source_location at;  // before the start: the function; then: where in it the last await suspended
 };
 
 class CancelShield;
 
 namespace detail {
 class Context;
-}
+struct TaskExtras;
+}  // namespace detail
 
-class TaskBase : public ReadyNode {
+// When a new task takes its first step: in the next turn, or within create_task, up to its first wait. An eager start
+// that finds eager_depth_max others under way on the machine stack is put off to the next turn.
+enum class Start : std::uint8_t { soon, eagerly };
+
+class TaskBase : public FutureBase, public ReadyNode {
 public:
     // Frames that a step resumes, and awaits that finish at once, before the task lets others run (law 8). The await of
     // a Coro counts twice: its begin, and its end.
     static constexpr int awaits_per_step_max = 1000;
+    // Eager starts within eager starts; what goes deeper starts soon.
+    static constexpr int eager_depth_max = 32;
 
     std::string name() const;  // "Task-7" unless set
-    void set_name(std::string name) { name_ = std::make_unique<std::string>(std::move(name)); }
-    std::uint64_t id() const noexcept { return id_; }
+    void set_name(std::string name);
+    // Counts the loop's tasks; begins anew after 2^32.
+    std::uint32_t id() const noexcept { return id_; }
+    bool is_newer_than(std::uint32_t id) const noexcept { return static_cast<std::int32_t>(id_ - id) > 0; }
 
     // Asks the task to stop: CancelledError is thrown at the await where it is, or at its next one. False if it is
     // done. The first reason is the one that is told. `within`: who asks is in that shield's scope; nullptr: in none.
@@ -70,97 +73,201 @@ public:
     // How many requests have not been taken back; of those that a shield holds back, only cancelling_in_all tells.
     int cancelling() const noexcept { return cancelling_; }
     int cancelling_in_all() const noexcept;
+    std::string cancel_reason() const;
     const CancelShield* innermost_shield() const noexcept { return shield_; }
 
     // For awaiters, from await_suspend, on this task's own step:
     // True: do not wait, throw CancelledError from await_resume.
     bool cancel_pending() const noexcept { return cancelling_ != 0; }
     // Inline, since a throw costs thousands of instructions for each frame of the machine stack that it leaves.
-    [[noreturn, gnu::always_inline]] void throw_cancelled() const { throw cancelled_error(); }
-    // The frame that awaits has suspended; `by` will call wakeup(), from the loop's thread, once.
-    void suspend(Suspension& by) noexcept { waiting_for_ = &by; }
+    [[noreturn, gnu::always_inline]] void throw_cancelled() { throw begin_cancelled_throw(); }
+    // The same for one that was thrown before, held back and is passed on now.
+    [[noreturn, gnu::always_inline]] void throw_cancelled_on() { throw cancelled_error(); }
+    // The frame that awaits, at `where`, has suspended; `by` will call wakeup(), from the loop's thread, once.
+    void suspend(Suspension& by, std::source_location where) noexcept {
+        waiting_for_ = &by;
+        leaf_->at = where;
+        since_ms_ = scheduler().turn_ms_;
+    }
     // The await is finished already. Returns whether to suspend all the same, since the step's budget is used up; the
     // task is queued again then.
-    bool finished_at_once() noexcept;
+    bool finished_at_once() noexcept {
+        if (--scheduler().budget_ > 0) [[likely]]
+            return false;
+        scheduler().push_ready(*this);
+        return true;
+    }
     // The next frame to resume: a child that is called, or the parent that a frame returns to.
-    void continue_with(CallFrame& frame) noexcept { next_frame_ = &frame; }
+    void continue_with(CallFrame& frame) noexcept { scheduler().next_frame_ = &frame; }
     // The root frame has reached its end.
     void root_returned() noexcept { root_done_ = true; }
 
-    void wakeup() noexcept;
+    // A frame ends with an exception, or cancelled. It is kept here until the frame that awaits it asks for it.
+    void frame_failed(std::exception_ptr error) noexcept {
+        error_ = std::move(error);
+        frame_end_ = FrameEnd::failed;
+    }
+    void frame_cancelled() noexcept { frame_end_ = FrameEnd::cancelled; }
+    // Throws what the frame that ended last ended with, if anything; once.
+    void rethrow_frame_end() {
+        if (frame_end_ == FrameEnd::returned) [[likely]]
+            return;
+        bool cancelled = frame_end_ == FrameEnd::cancelled;
+        frame_end_ = FrameEnd::returned;
+        if (cancelled) throw_cancelled_on();
+        std::rethrow_exception(std::exchange(error_, nullptr));
+    }
 
-    // The values of its ContextVars; inherited from the task that made this one.
-    std::shared_ptr<detail::Context>& context() noexcept { return context_; }
+    void wakeup() noexcept {
+        assert(waiting_for_ != nullptr && "a task is woken once for each time it suspends");
+        waiting_for_ = nullptr;
+        scheduler().push_ready(*this);
+    }
 
-    Scheduler& task_scheduler() const noexcept { return *scheduler_; }
+    // The values of its ContextVars; inherited from the task that made this one. May be nullptr.
+    std::shared_ptr<detail::Context> context() const noexcept;
+    void set_context(std::shared_ptr<detail::Context> context);
+
+    Scheduler& task_scheduler() const noexcept { return scheduler(); }
     bool suspended() const noexcept { return waiting_for_ != nullptr; }
     TaskBase* next_task() const noexcept { return next_task_; }
 
+    // For those who look at it from outside: what it waits for, its innermost frame, and when that began.
+    const Suspension* waiting_for() const noexcept { return waiting_for_; }
+    const CallFrame* innermost_frame() const noexcept { return leaf_; }
+    std::uint32_t since_ms() const noexcept { return since_ms_; }
+
     // Ends a task that the loop will not run any more: its frames are destroyed, its future is cancelled.
-    virtual void destroy_pending() noexcept = 0;
+    void destroy_pending() noexcept;
 
 protected:
-    explicit TaskBase(Scheduler& scheduler) noexcept : ReadyNode(&TaskBase::run_step), scheduler_(&scheduler) {}
-    virtual ~TaskBase();
+    TaskBase(Scheduler& scheduler, ReadyNode::Run run_step, std::source_location made_at)
+        : FutureBase(scheduler, made_at, true), ReadyNode(run_step), id_(++scheduler.tasks_made_) {
+        const TaskBase* maker = scheduler.current_task_;
+        if (maker != nullptr && maker->extras_ != nullptr) [[unlikely]]
+            inherit_context(*maker);
+    }
+    ~TaskBase() override {
+        assert(waiting_for_ == nullptr);
+        if (extras_ != nullptr || unretrieved()) [[unlikely]]
+            end_extras();
+    }
 
-    // Counts among the loop's tasks from here on, and is queued for its first step.
-    void start(CallFrame& root) noexcept;
+    // Counts among the loop's tasks from here on, and is queued for its first step, or takes it now.
+    void start(std::coroutine_handle<> root, CallFrame& frame, Start when) noexcept {
+        root_.frame = root;
+        frame.task = this;
+        frame.owner = &root_;
+        leaf_ = &frame;
+        Scheduler& loop = scheduler();
+        next_task_ = loop.tasks_;
+        if (next_task_ != nullptr) next_task_->previous_task_ = this;
+        loop.tasks_ = this;
+        retain();  // the loop's own reference, until the task is done
+        if (when == Start::soon || loop.eager_depth_ == eager_depth_max) {
+            loop.push_ready(*this);
+        } else {
+            run_inside();
+        }
+    }
 
-    // The result is taken from the root frame, the frame ends, the future is done.
-    virtual void finish_root() noexcept = 0;
-    // As finish_root, for a task that was cancelled before its first step.
-    virtual void finish_unstarted() noexcept = 0;
+    // One step. True: the root frame has ended, and the heir is to take its result and then call end().
+    [[gnu::always_inline]] bool step() noexcept {
+        Scheduler& loop = scheduler();
+        if (cancelling_ != 0 || loop.discarding_) [[unlikely]] {
+            if (!may_step()) return false;
+        }
+        started_ = true;
+        //[ step
+        TaskBase* outer = std::exchange(loop.current_task_, this);
+        loop.budget_ = awaits_per_step_max;
+        CallFrame* frame = leaf_;
+        do {
+            leaf_ = frame;
+            loop.next_frame_ = nullptr;
+            frame->owner->frame.resume();
+            frame = loop.next_frame_;
+        } while (frame != nullptr && --loop.budget_ > 0);
+        loop.current_task_ = outer;
+        if (frame == nullptr) return root_done_;
+        leaf_ = frame;
+        loop.push_ready(*this);
+        return false;
+        //]
+    }
+    // The root frame, which is the only one left, ends; the future is done; the loop lets go of the task.
+    void end(State state) noexcept {
+        leaf_ = nullptr;
+        std::exchange(root_.frame, nullptr).destroy();
+        leave_tasks();
+        finish(state);
+        release();
+    }
 
-    // From the innermost outwards: however many there are, the machine stack does not grow, and what a frame has
-    // borrowed from its caller is still there.
-    void destroy_frames() noexcept;
-    void leave_queues() noexcept;
+    using FutureBase::FrameEnd;
+    FrameEnd frame_end() const noexcept { return frame_end_; }
+    std::coroutine_handle<> root_frame() const noexcept { return root_.frame; }
 
 private:
     friend class CancelShield;
 
-    static void run_step(ReadyNode& node) noexcept;
-    void step() noexcept;
-    CancelledError cancelled_error() const;
+    void run_inside() noexcept;
+    CancelledError begin_cancelled_throw();
     void interrupt_wait() noexcept;
+    void destroy_frames() noexcept;
+    void leave_tasks() noexcept {
+        (previous_task_ == nullptr ? scheduler().tasks_ : previous_task_->next_task_) = next_task_;
+        if (next_task_ != nullptr) next_task_->previous_task_ = previous_task_;
+    }
+    bool may_step() noexcept;
+    void inherit_context(const TaskBase& maker);
+    detail::TaskExtras& extras();
+    void end_extras() noexcept;
 
+    std::uint32_t id_;
+    std::uint32_t since_ms_ = 0;
     CallFrame* leaf_ = nullptr;
-    CallFrame* next_frame_ = nullptr;
     Suspension* waiting_for_ = nullptr;
-    Scheduler* scheduler_;
     TaskBase* next_task_ = nullptr;
     TaskBase* previous_task_ = nullptr;
-    std::unique_ptr<std::string> name_;
-    std::unique_ptr<std::string> cancel_reason_;
-    std::shared_ptr<detail::Context> context_;
-    CancelShield* shield_ = nullptr;  // the innermost
-    std::uint64_t id_ = 0;
-    int cancelling_ = 0;
-    std::int16_t budget_ = 0;
-    bool started_ = false;
-    bool root_done_ = false;
+    detail::TaskExtras* extras_ = nullptr;  // what few tasks have
+    CancelShield* shield_ = nullptr;        // the innermost
+    FrameOwner root_;
 };
+
+inline TaskBase* FutureBase::as_task() noexcept {
+    return is_task_ ? static_cast<TaskBase*>(this) : nullptr;
+}
+inline const TaskBase* FutureBase::as_task() const noexcept {
+    return is_task_ ? static_cast<const TaskBase*>(this) : nullptr;
+}
 
 // While it lives, in a frame of the task, the task is not disturbed by requests from outside: they are held back, and
 // come into force at its end. Those of a timeout within it work as ever. Shields end in the reverse of their order.
 class CancelShield {
 public:
     explicit CancelShield(TaskBase& task) noexcept
-        : task_(task), outer_(task.shield_), held_back_(std::exchange(task.cancelling_, 0)) {
+        : task_(task),
+          outer_(task.shield_),
+          held_back_(std::exchange(task.cancelling_, std::int16_t{0})),
+          thrown_(task.cancel_thrown_) {
+        task.cancel_thrown_ = false;
         task.shield_ = this;
     }
     CancelShield(const CancelShield&) = delete;
     CancelShield& operator=(const CancelShield&) = delete;
     ~CancelShield() {
         task_.shield_ = outer_;
-        task_.cancelling_ += held_back_;
+        task_.cancelling_ = static_cast<std::int16_t>(task_.cancelling_ + held_back_);
+        task_.cancel_thrown_ = thrown_;
     }
 
 private:
     friend class TaskBase;
     TaskBase& task_;
     CancelShield* outer_;
-    int held_back_;  // requests whose scope is just outside of this one
+    std::int16_t held_back_;  // requests whose scope is just outside of this one
+    bool thrown_;
 };
 
 }  // namespace stepwise

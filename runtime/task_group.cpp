@@ -1,4 +1,5 @@
 #include <stepwise/runtime/task_group.hpp>
+#include <stepwise/runtime/wait_description.hpp>
 
 #include <fmt/format.h>
 
@@ -51,7 +52,7 @@ TaskGroupError::TaskGroupError(std::vector<std::exception_ptr> all)
 // Its place in the future's list and in the group's; holds the future.
 struct TaskGroup::Child : Waiter, frame_pool::Pooled {
     Child(TaskGroup& owner, FutureBase& of, TaskBase& started) noexcept
-        : Waiter(&Child::told), group(owner), future(of), task(started) {
+        : Waiter(kind), group(owner), future(of), task(started) {
         future.retain();
         future.add_waiter(*this);
         next_child = group.children_;
@@ -69,6 +70,8 @@ struct TaskGroup::Child : Waiter, frame_pool::Pooled {
         self.group.child_done(self);
     }
 
+    static constexpr WaitKind kind{.told = &Child::told};
+
     TaskGroup& group;
     FutureBase& future;
     TaskBase& task;
@@ -79,6 +82,15 @@ struct TaskGroup::Child : Waiter, frame_pool::Pooled {
 // The loop is ending: the tasks are destroyed by it.
 TaskGroup::~TaskGroup() {
     while (children_ != nullptr) delete children_;
+}
+
+const WaitKind TaskGroup::Join::kind{&Join::cancel_group, &Join::describe};
+
+void TaskGroup::Join::describe(const Suspension& suspension, WaitDescription& description) {
+    const TaskGroup& group = static_cast<const Join&>(suspension).group_;
+    for (const Child* child = group.children_; child != nullptr; child = child->next_child) {
+        description.waits_for_future(child->future);
+    }
 }
 
 void TaskGroup::add(FutureBase& future, TaskBase& task) {
@@ -153,7 +165,7 @@ void TaskGroup::finish() {
         }
     }
     if (first_error_) std::rethrow_exception(first_error_);
-    if (task_.cancel_pending()) task_.throw_cancelled();
+    if (task_.cancel_pending()) task_.throw_cancelled_on();
     if (cancellation_) std::rethrow_exception(cancellation_);
 }
 

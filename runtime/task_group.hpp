@@ -102,21 +102,25 @@ private:
 
 class [[nodiscard]] TaskGroup::Join : public Suspension {
 public:
-    explicit Join(TaskGroup& group) noexcept : Suspension(&Join::cancel_group), group_(group) {}
+    explicit Join(TaskGroup& group) noexcept : Suspension(kind), group_(group) {}
 
     bool await_ready() const noexcept { return group_.running_ == 0; }
     // Resumed by the task's step, which the last child's end queues. A cancellation is passed on to the children, and
     // waits with us.
     template <class Promise>
-    void await_suspend(std::coroutine_handle<Promise>) noexcept {
+    void await_suspend(std::coroutine_handle<Promise>,
+                       std::source_location where = std::source_location::current()) noexcept {
         if (group_.task_.cancel_pending()) group_.cancel();
         group_.joining_ = true;
-        group_.task_.suspend(*this);
+        group_.task_.suspend(*this, where);
     }
     void await_resume() const noexcept {}
 
 private:
     static void cancel_group(Suspension& suspension) noexcept { static_cast<Join&>(suspension).group_.cancel(); }
+    static void describe(const Suspension& suspension, WaitDescription& description);
+    static const WaitKind kind;
+
     TaskGroup& group_;
 };
 

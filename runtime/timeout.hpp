@@ -24,13 +24,14 @@ public:
     bool await_ready() const noexcept { return false; }
     // Resumed by the trampoline when the body returns.
     template <class Promise>
-    void await_suspend(std::coroutine_handle<Promise> frame) {
+    void await_suspend(std::coroutine_handle<Promise> frame,
+                       std::source_location where = std::source_location::current()) {
         body_.check_unstarted();
         task_ = frame.promise().task;
         scope_ = task_->innermost_shield();
         TimePoint due = due_ ? *due_ : loop().time_after(limit_);
         if (due != TimePoint::max()) loop().add_timer(*this, due);
-        body_.start_in(*task_, frame.promise());
+        body_.start_in(*task_, frame.promise(), where);
     }
     T await_resume() {
         disarm();

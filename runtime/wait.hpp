@@ -32,18 +32,19 @@ template <class T>
 class [[nodiscard]] WaitVector : public GatherWait {
 public:
     WaitVector(std::vector<Future<T>> futures, WaitFor until)
-        : GatherWait(until, &GatherWait::leave_wait), futures_(std::move(futures)), children_(futures_.size()) {}
+        : GatherWait(until, leave_kind), futures_(std::move(futures)), children_(futures_.size()) {}
     ~WaitVector() { leave_children(); }
 
     // Resumed by the task's step, queued when one of the futures ends the wait.
     template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> frame) {
+    bool await_suspend(std::coroutine_handle<Promise> frame,
+                       std::source_location where = std::source_location::current()) {
         TaskBase& task = *frame.promise().task;
         if (cancelled_before(task)) return false;
         for (std::size_t index = 0; index < futures_.size(); ++index) {
             children_[index].future = &futures_[index].shared_state();
         }
-        return wait_for(task, children_.all());
+        return wait_for(task, children_.all(), where);
     }
     Waited<T> await_resume() {
         leave_children();
@@ -99,7 +100,7 @@ public:
 
 private:
     struct Link : Waiter {
-        Link() noexcept : Waiter(&Link::told) {}
+        Link() noexcept : Waiter(kind) {}
         ~Link() {
             if (future) future->shared_state().remove_waiter(*this);
         }
@@ -113,6 +114,7 @@ private:
             self.owner->completed(std::move(*self.future));
             self.future.reset();
         }
+        static constexpr WaitKind kind{.told = &Link::told};
         AsCompleted* owner = nullptr;
         std::optional<Future<T>> future;
     };
@@ -133,14 +135,15 @@ private:
 template <class T>
 class [[nodiscard]] AsCompleted<T>::Next : public detail::ListWaiter {
 public:
-    explicit Next(AsCompleted& completed) noexcept : completed_(completed) {}
+    explicit Next(AsCompleted& completed) noexcept : ListWaiter(kind), completed_(completed) {}
 
     // Resumed by the task's step, which the next future to end queues.
     template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> frame) {
+    bool await_suspend(std::coroutine_handle<Promise> frame,
+                       std::source_location where = std::source_location::current()) {
         if (cancelled_before(*frame.promise().task)) return false;
         bool has_one = completed_.given_ < completed_.done_.size();
-        return has_one || completed_.pending_ == 0 ? granted_at_once() : wait_in(completed_.waiting_);
+        return has_one || completed_.pending_ == 0 ? granted_at_once() : wait_in(completed_.waiting_, where);
     }
     std::optional<Future<T>> await_resume() {
         check();
@@ -149,6 +152,13 @@ public:
     }
 
 private:
+    static void describe(const Suspension& suspension, WaitDescription& description) {
+        describe_wait(description, "the next of " +
+                                       std::to_string(static_cast<const Next&>(suspension).completed_.pending_) +
+                                       " futures to be done");
+    }
+    static constexpr WaitKind kind{&Next::leave, &Next::describe};
+
     AsCompleted& completed_;
 };
 
@@ -192,7 +202,8 @@ Coro<T> race(std::vector<Coro<T>> bodies) {
     Task<T> won = tasks[winner];
     tasks.clear();
     won.shared_state().check_result();
-    if constexpr (!std::is_void_v<T>) co_return detail::take_from(won.shared_state(), won.shared_state().value());
+    if constexpr (!std::is_void_v<T>)
+        co_return detail::take_from(won.shared_state(), detail::value_of<T>(won.shared_state()));
 }
 
 }  // namespace stepwise

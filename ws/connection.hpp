@@ -90,6 +90,8 @@ public:
     const std::string& remote_ip() const noexcept { return remote_ip_; }
     // What waits for the peer: in this process, and behind that in its kernel (TCP only).
     std::size_t queued_bytes() const noexcept { return transport_ ? transport_->queued_bytes() : 0; }
+    // For reports: " to 127.0.0.1:8000, 2400 bytes sent that the peer has not acknowledged"; empty when closed.
+    std::string describe_peer() const;
     std::size_t unacknowledged_bytes() const noexcept { return transport_ ? transport_->unacknowledged_bytes() : 0; }
     void set_nodelay(bool on) noexcept;
 
@@ -177,21 +179,24 @@ private:
 // Awaits of one task on one connection, in that task's frame. Resumed by the task's step, which the connection queues.
 class [[nodiscard]] Connection::Receive : public Suspension {
 public:
-    explicit Receive(Connection& connection) noexcept : Suspension(&Receive::cancelled), connection_(connection) {}
+    explicit Receive(Connection& connection) noexcept : Suspension(kind), connection_(connection) {}
     ~Receive();
 
     bool await_ready() const noexcept { return false; }
     template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> frame) {
-        return start(*frame.promise().task);
+    bool await_suspend(std::coroutine_handle<Promise> frame,
+                       std::source_location where = std::source_location::current()) {
+        return start(*frame.promise().task, where);
     }
     std::optional<Message> await_resume();
 
 private:
     friend class Connection;
-    bool start(TaskBase& task);
+    bool start(TaskBase& task, std::source_location where);
     void wake() noexcept;
     static void cancelled(Suspension& suspension) noexcept;
+    static void describe(const Suspension& suspension, WaitDescription& description);
+    static const WaitKind kind;
 
     Connection& connection_;
     TaskBase* task_ = nullptr;
@@ -200,22 +205,24 @@ private:
 
 class [[nodiscard]] Connection::Send : public Suspension {
 public:
-    Send(Connection& connection, bool queued) noexcept
-        : Suspension(&Send::cancelled), connection_(connection), queued_(queued) {}
+    Send(Connection& connection, bool queued) noexcept : Suspension(kind), connection_(connection), queued_(queued) {}
     ~Send();
 
     bool await_ready() const noexcept { return false; }
     template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> frame) {
-        return start(*frame.promise().task);
+    bool await_suspend(std::coroutine_handle<Promise> frame,
+                       std::source_location where = std::source_location::current()) {
+        return start(*frame.promise().task, where);
     }
     void await_resume() const;
 
 private:
     friend class Connection;
-    bool start(TaskBase& task);
+    bool start(TaskBase& task, std::source_location where);
     void wake() noexcept;
     static void cancelled(Suspension& suspension) noexcept;
+    static void describe(const Suspension& suspension, WaitDescription& description);
+    static const WaitKind kind;
 
     Connection& connection_;
     TaskBase* task_ = nullptr;

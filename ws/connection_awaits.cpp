@@ -1,5 +1,8 @@
 // What a coroutine awaits of a connection: the next message, and room for one more.
+#include <stepwise/runtime/wait_description.hpp>
 #include <stepwise/ws/connection.hpp>
+
+#include <fmt/format.h>
 
 namespace stepwise::ws {
 
@@ -7,7 +10,9 @@ Connection::Receive::~Receive() {
     if (task_ != nullptr && connection_.receiver_ == this) connection_.receiver_ = nullptr;
 }
 
-bool Connection::Receive::start(TaskBase& task) {
+const WaitKind Connection::Receive::kind{&Receive::cancelled, &Receive::describe};
+
+bool Connection::Receive::start(TaskBase& task, std::source_location where) {
     connection_.release_request();
     task_ = &task;
     interrupted_ = task.cancel_pending();
@@ -16,8 +21,12 @@ bool Connection::Receive::start(TaskBase& task) {
     if (connection_.first_waiting_ != nullptr || connection_.state_ == State::closed) return task.finished_at_once();
     if (connection_.receiver_ != nullptr) throw std::logic_error("ws: two tasks receive on one connection");
     connection_.receiver_ = this;
-    task.suspend(*this);
+    task.suspend(*this, where);
     return true;
+}
+
+std::string Connection::describe_peer() const {
+    return transport_ ? describe_socket(transport_->fd()) : std::string();
 }
 
 void Connection::Receive::wake() noexcept {
@@ -29,6 +38,12 @@ void Connection::Receive::cancelled(Suspension& suspension) noexcept {
     self.interrupted_ = true;
     self.connection_.receiver_ = nullptr;
     self.task_->wakeup();
+}
+
+void Connection::Receive::describe(const Suspension& suspension, WaitDescription& description) {
+    const Connection& connection = static_cast<const Receive&>(suspension).connection_;
+    description.outside = true;
+    description.what = "a WebSocket message from the peer" + connection.describe_peer();
 }
 
 std::optional<Message> Connection::Receive::await_resume() {
@@ -44,7 +59,9 @@ Connection::Send::~Send() {
     if (task_ != nullptr && connection_.sender_ == this) connection_.sender_ = nullptr;
 }
 
-bool Connection::Send::start(TaskBase& task) {
+const WaitKind Connection::Send::kind{&Send::cancelled, &Send::describe};
+
+bool Connection::Send::start(TaskBase& task, std::source_location where) {
     connection_.release_request();
     task_ = &task;
     interrupted_ = task.cancel_pending();
@@ -54,7 +71,7 @@ bool Connection::Send::start(TaskBase& task) {
     }
     if (connection_.sender_ != nullptr) throw std::logic_error("ws: two tasks wait to send on one connection");
     connection_.sender_ = this;
-    task.suspend(*this);
+    task.suspend(*this, where);
     return true;
 }
 
@@ -67,6 +84,13 @@ void Connection::Send::cancelled(Suspension& suspension) noexcept {
     self.interrupted_ = true;
     self.connection_.sender_ = nullptr;
     self.task_->wakeup();
+}
+
+void Connection::Send::describe(const Suspension& suspension, WaitDescription& description) {
+    const Connection& connection = static_cast<const Send&>(suspension).connection_;
+    description.outside = true;
+    description.what = fmt::format("a WebSocket peer that does not read fast enough{}; {} bytes queued here",
+                                   connection.describe_peer(), connection.queued_bytes());
 }
 
 void Connection::Send::await_resume() const {

@@ -29,18 +29,19 @@ private:
 
 class [[nodiscard]] Barrier::Wait : public detail::ListWaiter {
 public:
-    explicit Wait(Barrier& barrier) noexcept : ListWaiter(&Wait::cancelled), barrier_(barrier) {}
+    explicit Wait(Barrier& barrier) noexcept : ListWaiter(kind), barrier_(barrier) {}
     ~Wait() {
         if (list_ != nullptr) --barrier_.waiting_;
     }
 
     // Resumed by the task's step, which the last one to come queues.
     template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> frame) noexcept {
+    bool await_suspend(std::coroutine_handle<Promise> frame,
+                       std::source_location where = std::source_location::current()) noexcept {
         if (cancelled_before(*frame.promise().task)) return false;
         if (barrier_.waiting_ + 1 < barrier_.parties_) {
             ++barrier_.waiting_;
-            return wait_in(barrier_.list_);
+            return wait_in(barrier_.list_, where);
         }
         is_last_ = true;
         barrier_.waiting_ = 0;
@@ -57,6 +58,13 @@ private:
         --static_cast<Wait&>(suspension).barrier_.waiting_;
         leave(suspension);
     }
+
+    static void describe(const Suspension& suspension, WaitDescription& description) {
+        const Barrier& barrier = static_cast<const Wait&>(suspension).barrier_;
+        describe_wait(description, "a Barrier where " + std::to_string(barrier.waiting_) + " of " +
+                                       std::to_string(barrier.parties_) + " have come");
+    }
+    static constexpr WaitKind kind{&Wait::cancelled, &Wait::describe};
 
     Barrier& barrier_;
     bool is_last_ = false;

@@ -36,18 +36,19 @@ private:
 class [[nodiscard]] Condition::Wait : public detail::ListWaiter {
 public:
     Wait(Condition& condition, Lock::Guard& guard) noexcept
-        : ListWaiter(&Wait::cancelled), condition_(condition), guard_(guard), lock_(guard.semaphore_) {}
+        : ListWaiter(kind), condition_(condition), guard_(guard), lock_(guard.semaphore_) {}
     ~Wait() {
         if (granted_) lock_->give_back();  // the task ended before it could go on
     }
 
     // Resumed by the task's step, which is queued when the lock is its own again.
     template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> frame) {
+    bool await_suspend(std::coroutine_handle<Promise> frame,
+                       std::source_location where = std::source_location::current()) {
         if (lock_ == nullptr) throw std::logic_error("Condition::wait: the guard does not hold its lock");
         if (cancelled_before(*frame.promise().task)) return false;
         guard_.release();
-        return wait_in(condition_.waiting_);
+        return wait_in(condition_.waiting_, where);
     }
     void await_resume() {
         if (granted_) {
@@ -69,6 +70,13 @@ private:
         self.interrupted_ = true;
         self.condition_.queue_for_lock(self);
     }
+    static void describe(const Suspension& suspension, WaitDescription& description) {
+        const auto& self = static_cast<const Wait&>(suspension);
+        if (self.list_ == &self.condition_.waiting_) return describe_wait(description, "a Condition to be notified");
+        describe_wait(description, "the Lock of a Condition that was notified", self.lock_->holder_);
+    }
+    static constexpr WaitKind kind{&Wait::cancelled, &Wait::describe};
+
     void queue() noexcept {
         condition_.waiting_.take(*this);
         if (lock_->take()) {

@@ -28,17 +28,23 @@ private:
 
 class [[nodiscard]] Event::Wait : public detail::ListWaiter {
 public:
-    explicit Wait(Event& event) noexcept : event_(event) {}
+    explicit Wait(Event& event) noexcept : ListWaiter(kind), event_(event) {}
 
     // Resumed by the task's step, which set() queues.
     template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> frame) noexcept {
+    bool await_suspend(std::coroutine_handle<Promise> frame,
+                       std::source_location where = std::source_location::current()) noexcept {
         if (cancelled_before(*frame.promise().task)) return false;
-        return event_.set_ ? granted_at_once() : wait_in(event_.waiting_);
+        return event_.set_ ? granted_at_once() : wait_in(event_.waiting_, where);
     }
     void await_resume() const { check(); }
 
 private:
+    static void describe(const Suspension&, WaitDescription& description) {
+        describe_wait(description, "an Event to be set");
+    }
+    static constexpr WaitKind kind{&Wait::leave, &Wait::describe};
+
     Event& event_;
 };
 

@@ -164,13 +164,14 @@ private:
 template <class T, class Store>
 class [[nodiscard]] BasicQueue<T, Store>::Put : public ListWaiter {
 public:
-    Put(BasicQueue& queue, T&& value) : queue_(queue), value_(std::move(value)) {}
+    Put(BasicQueue& queue, T&& value) : ListWaiter(kind), queue_(queue), value_(std::move(value)) {}
 
     // Resumed by the task's step, which a get queues, or close().
     template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> frame) {
+    bool await_suspend(std::coroutine_handle<Promise> frame,
+                       std::source_location where = std::source_location::current()) {
         if (cancelled_before(*frame.promise().task)) return false;
-        if (!queue_.closed_ && queue_.is_full()) return wait_in(queue_.putters_);
+        if (!queue_.closed_ && queue_.is_full()) return wait_in(queue_.putters_, where);
         accepted_ = queue_.try_put(value_);
         return granted_at_once();
     }
@@ -181,6 +182,12 @@ public:
 
 private:
     friend class BasicQueue;
+    static void describe(const Suspension& suspension, WaitDescription& description) {
+        const BasicQueue& queue = static_cast<const Put&>(suspension).queue_;
+        describe_wait(description, "room in a full Queue of " + std::to_string(queue.capacity_));
+    }
+    static constexpr WaitKind kind{&Put::leave, &Put::describe};
+
     BasicQueue& queue_;
     T value_;
     bool accepted_ = false;
@@ -189,14 +196,15 @@ private:
 template <class T, class Store>
 class [[nodiscard]] BasicQueue<T, Store>::Get : public ListWaiter {
 public:
-    explicit Get(BasicQueue& queue) noexcept : queue_(queue) {}
+    explicit Get(BasicQueue& queue) noexcept : ListWaiter(kind), queue_(queue) {}
 
     // Resumed by the task's step, which a put queues, or close().
     template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> frame) {
+    bool await_suspend(std::coroutine_handle<Promise> frame,
+                       std::source_location where = std::source_location::current()) {
         if (cancelled_before(*frame.promise().task)) return false;
         if (!queue_.is_empty()) value_.emplace(queue_.take());
-        return value_ || queue_.closed_ ? granted_at_once() : wait_in(queue_.getters_);
+        return value_ || queue_.closed_ ? granted_at_once() : wait_in(queue_.getters_, where);
     }
     std::optional<T> await_resume() {
         check();
@@ -205,6 +213,11 @@ public:
 
 private:
     friend class BasicQueue;
+    static void describe(const Suspension&, WaitDescription& description) {
+        describe_wait(description, "a value in an empty Queue");
+    }
+    static constexpr WaitKind kind{&Get::leave, &Get::describe};
+
     BasicQueue& queue_;
     std::optional<T> value_;
 };

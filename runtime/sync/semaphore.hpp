@@ -69,29 +69,38 @@ private:
     }
 
     std::size_t free_;
+    std::uint32_t holder_ = 0;  // the id of the task that got the last permit
     detail::WaitList waiting_;
 };
 
 class [[nodiscard]] Semaphore::Acquire : public detail::ListWaiter {
 public:
-    explicit Acquire(Semaphore& semaphore) noexcept : semaphore_(semaphore) {}
+    explicit Acquire(Semaphore& semaphore) noexcept : ListWaiter(kind), semaphore_(semaphore) {}
     ~Acquire() {
         if (granted_) semaphore_.give_back();  // the task ended before it could take it
     }
 
     // Resumed by the task's step, which the permit's last holder queues.
     template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> frame) noexcept {
+    bool await_suspend(std::coroutine_handle<Promise> frame,
+                       std::source_location where = std::source_location::current()) noexcept {
         if (cancelled_before(*frame.promise().task)) return false;
-        return semaphore_.take() ? granted_at_once() : wait_in(semaphore_.waiting_);
+        return semaphore_.take() ? granted_at_once() : wait_in(semaphore_.waiting_, where);
     }
     Permit await_resume() {
         check();
         granted_ = false;
+        semaphore_.holder_ = task_->id();
         return Permit(semaphore_);
     }
 
 private:
+    static void describe(const Suspension& suspension, WaitDescription& description) {
+        const Semaphore& semaphore = static_cast<const Acquire&>(suspension).semaphore_;
+        describe_wait(description, "a Lock, or a Semaphore's permit", semaphore.holder_);
+    }
+    static constexpr WaitKind kind{&Acquire::leave, &Acquire::describe};
+
     Semaphore& semaphore_;
 };
 

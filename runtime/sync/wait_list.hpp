@@ -24,7 +24,7 @@ public:
 protected:
     friend class WaitList;
 
-    explicit ListWaiter(Cancel on_cancel = &ListWaiter::leave) noexcept : Suspension(on_cancel) {}
+    explicit ListWaiter(const WaitKind& kind) noexcept : Suspension(kind) {}
     inline ~ListWaiter();
 
     // True: start nothing, the await throws.
@@ -37,7 +37,7 @@ protected:
         granted_ = true;
         return task_->finished_at_once();
     }
-    inline bool wait_in(WaitList& list) noexcept;
+    inline bool wait_in(WaitList& list, std::source_location where) noexcept;
     // Throws what the await is to throw, if anything.
     void check() const {
         if (granted_) return;
@@ -109,9 +109,9 @@ inline ListWaiter::~ListWaiter() {
     if (list_ != nullptr) list_->take(*this);
 }
 
-inline bool ListWaiter::wait_in(WaitList& list) noexcept {
+inline bool ListWaiter::wait_in(WaitList& list, std::source_location where) noexcept {
     list.add(*this);
-    task_->suspend(*this);
+    task_->suspend(*this, where);
     return true;
 }
 

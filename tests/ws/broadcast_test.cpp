@@ -180,8 +180,8 @@ TEST_CASE("a group that another thread touches says whose it is, and stays as it
     Peer member = scene.open();
     std::thread([&] {
         CHECK_THROWS_WITH_AS(scene.room.everybody.send("from outside"),
-                             "ws::Broadcast::send was called from a thread that is not the loop's. Only "
-                             "EventLoop::call_soon_threadsafe may be: let it make this call",
+                             doctest::Contains("ws::Broadcast::send was called from a thread that is not the loop's. "
+                                               "Only EventLoop::call_soon_threadsafe may be: let it make this call"),
                              std::logic_error);
         CHECK_THROWS_AS(scene.room.everybody.send_binary("from outside"), std::logic_error);
     }).join();

@@ -54,7 +54,8 @@ void Loop::finish_offloaded() {
 
 void Loop::run_ready() {
     finish_offloaded();
-    ReadyQueue turn = ready.detach();
+    ReadyQueue turn;
+    turn.take_over(ready);
     while (ReadyNode* node = turn.pop()) node->run(*node);
 }
 

@@ -1,0 +1,53 @@
+// Lint: a mistake in a program that the runtime has seen happen, told with its cause, its place and its cure (law 6).
+//
+// Always on: never_awaited, swallowed_cancellation, destroyed_pending, a certain deadlock. In debug mode
+// (EventLoop::Options::debug, STEPWISE_DEBUG=1) also: blocked_step, long_turn, a possible deadlock, no_backpressure,
+// and where a Coro that is never awaited was made. What is not certain says "perhaps".
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <source_location>
+#include <string>
+#include <vector>
+
+namespace stepwise {
+
+class TaskBase;
+
+struct Lint {
+    enum class Rule : std::uint8_t {
+        blocked_step,
+        long_turn,
+        never_awaited,
+        swallowed_cancellation,
+        destroyed_pending,
+        deadlock,
+        no_backpressure,
+    };
+
+    Rule rule;
+    std::string cause;                 // one sentence
+    std::vector<std::string> details;  // "made at server.cpp:12", a stack, a cycle: one line each
+    std::string cure;
+};
+
+// "never-awaited": the rule's name, and its section of the pitfalls page.
+const char* name_of(Lint::Rule rule) noexcept;
+// The report as it is printed: cause, details, cure, where to read on. Ends without a newline.
+std::string text_of(const Lint& lint);
+
+// Gets every lint of the process, on the thread that found it, which may be one of the runtime's own; must not throw.
+// nullptr: back to stderr. Returns the one before. Any thread.
+using LintHandler = std::function<void(const Lint&)>;
+LintHandler set_lint_handler(LintHandler handler);
+
+// For the runtime's parts.
+void raise(const Lint& lint) noexcept;
+// "server.cpp:12"; empty where nothing is known.
+std::string place(const std::source_location& where);
+// "serve(int)", of a coroutine too.
+std::string function_name(const std::source_location& where);
+void report_swallowed_cancellation(const TaskBase& task) noexcept;
+
+}  // namespace stepwise
