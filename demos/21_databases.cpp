@@ -155,13 +155,14 @@ struct Lateness {
     }
 };
 
-Coro<> tick(Lateness& late) {
+// A task of its own owns what it uses: cancelled, it may still be a step from its end when its starter has ended.
+Coro<> tick(std::shared_ptr<Lateness> late) {
     EventLoop& loop = EventLoop::current();
     stepwise::TimePoint due = loop.time();
     while (true) {
         due = std::max(due + tick_time, loop.time());  // ticks that were missed are not made up for
         co_await stepwise::sleep(due - loop.time());
-        late.ms.push_back(std::chrono::duration<double, std::milli>(loop.time() - due).count());
+        late->ms.push_back(std::chrono::duration<double, std::milli>(loop.time() - due).count());
     }
 }
 
@@ -184,7 +185,7 @@ void print_row(const Name& name, double total_ms, Lateness& late) {
 
 Coro<> measure(Name name, std::vector<Coro<>> asked) {
     EventLoop& loop = EventLoop::current();
-    Lateness late;
+    const auto late = std::make_shared<Lateness>();
     Task<> ticking = loop.create_task(tick(late));
     co_await stepwise::sleep(2 * tick_time);
     most_at_once = 0;
@@ -193,7 +194,7 @@ Coro<> measure(Name name, std::vector<Coro<>> asked) {
     const double total_ms = std::chrono::duration<double, std::milli>(loop.time() - begin).count();
     co_await stepwise::sleep(2 * tick_time);  // the tick that was held up comes now
     ticking.cancel();
-    print_row(name, total_ms, late);
+    print_row(name, total_ms, *late);
 }
 
 struct Way {

@@ -13,6 +13,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <memory>
 #include <stepwise/demos/20_postgres/connection.hpp>
 #include <stepwise/demos/20_postgres/server.hpp>
 #include <stepwise/net/options.hpp>
@@ -53,8 +54,9 @@ Coro<std::string> ask_slowly(Connection& database, std::chrono::milliseconds dur
     co_return result.rows.at(0).at(0).value();
 }
 
-Coro<> tick(int& ticks) {
-    for (;; ++ticks) co_await stepwise::sleep(scaled(100ms));
+// A task of its own owns what it uses: cancelled, it may still be a step from its end when its starter has ended.
+Coro<> tick(std::shared_ptr<int> ticks) {
+    for (;; ++*ticks) co_await stepwise::sleep(scaled(100ms));
 }
 
 Coro<> ask_short(std::string conninfo) {
@@ -65,15 +67,15 @@ Coro<> ask_short(std::string conninfo) {
 
 Coro<> side_by_side(Connection& database, std::string conninfo) {
     say("-- 1: 两个查询，各用一个连接，旁边走着一个钟", "-- 1: two queries on two connections, a clock beside them");
-    int ticks = 0;
+    const auto ticks = std::make_shared<int>(0);
     Task<> ticking = EventLoop::current().create_task(tick(ticks));
     Task<> second = EventLoop::current().create_task(ask_short(std::move(conninfo)));
     const std::string answer = co_await ask_slowly(database, 2000ms, 2);
     ticking.cancel();
     co_await second;
-    say("长的查询有了答案: " + answer + (ticks >= 10 ? "，这期间钟一直在走" : "，这期间钟停着"),
+    say("长的查询有了答案: " + answer + (*ticks >= 10 ? "，这期间钟一直在走" : "，这期间钟停着"),
         "the long query is answered: " + answer +
-            (ticks >= 10 ? ", and the clock ticked on" : ", and the clock stood still"));
+            (*ticks >= 10 ? ", and the clock ticked on" : ", and the clock stood still"));
 }
 
 Coro<> wrong_query(Connection& database) {
@@ -115,8 +117,7 @@ Coro<> too_slow(Connection& database, Connection& other) {
 Coro<> cancelled(Connection& database) {
     say("-- 4: 等着查询的 task 被取消", "-- 4: the task that waits for a query is cancelled");
     Task<std::string> waiting = EventLoop::current().create_task(ask_slowly(database, 60s, 6));
-    co_await stepwise::sleep(scaled(1s));
-    waiting.cancel();
+    EventLoop::current().call_later(scaled(1s), [waiting]() mutable { waiting.cancel(); });
     try {
         co_await waiting;
     } catch (const stepwise::CancelledError&) {
@@ -126,18 +127,19 @@ Coro<> cancelled(Connection& database) {
     say("同一个连接接着用: " + answer, "the same connection goes on: " + answer);
 }
 
-Coro<> hang_up(Connection& other, std::string backend) {
+Coro<> hang_up(std::string conninfo, std::string backend) {
     co_await stepwise::sleep(scaled(1s));
+    Connection other = co_await Connection::connect(std::move(conninfo));
     std::vector<std::string> whom;
     whom.push_back(std::move(backend));
     const std::string sql = "select pg_terminate_backend($1::int)";
     co_await other.query(sql, std::move(whom));
 }
 
-Coro<> cut_off(Connection& database, Connection& other) {
+Coro<> cut_off(Connection& database, std::string conninfo) {
     say("-- 5: 查询当中，服务器断开了这个连接", "-- 5: the server hangs up in the middle of a query");
     const postgres::Result self = co_await database.query("select pg_backend_pid()");
-    Task<> hanging_up = EventLoop::current().create_task(hang_up(other, self.rows.at(0).at(0).value()));
+    Task<> hanging_up = EventLoop::current().create_task(hang_up(conninfo, self.rows.at(0).at(0).value()));
     for (int attempt = 1; attempt <= 2; ++attempt) {
         try {
             co_await ask_slowly(database, 60s, 8);
@@ -152,11 +154,11 @@ Coro<> show_all(std::string conninfo) {
     Connection database = co_await Connection::connect(conninfo);
     Connection other = co_await Connection::connect(conninfo);
     start = std::chrono::steady_clock::now();
-    co_await side_by_side(database, std::move(conninfo));
+    co_await side_by_side(database, conninfo);
     co_await wrong_query(database);
     co_await too_slow(database, other);
     co_await cancelled(database);
-    co_await cut_off(database, other);
+    co_await cut_off(database, std::move(conninfo));
 }
 
 // A row in a line, with | between its values.
