@@ -55,7 +55,7 @@ class ExecutorJob final : public LoopJob, private Waiter {
 public:
     ExecutorJob(EventLoop& loop, Future<Result> future, Function function)
         : LoopJob(loop, &ExecutorJob::run_here, &ExecutorJob::returned),
-          Waiter(&ExecutorJob::future_done),
+          Waiter(waits),
           future_(std::move(future)),
           function_(std::move(function)) {
         future_.shared_state().add_waiter(*this);
@@ -79,6 +79,8 @@ private:
         self.post_back();
     }
     static void future_done(Waiter& waiter, FutureBase*) noexcept { static_cast<ExecutorJob&>(waiter).withdraw(); }
+    static constexpr WaitKind waits{.told = &ExecutorJob::future_done};
+
     static void returned(ReadyNode& node) {
         std::unique_ptr<ExecutorJob> self(&static_cast<ExecutorJob&>(node));
         Future<Result>& future = self->future_;
