@@ -1,3 +1,4 @@
+#include <stepwise/runtime/diagnostics/lint.hpp>
 #include <stepwise/runtime/future_base.hpp>
 #include <stepwise/runtime/task_base.hpp>
 
@@ -15,9 +16,11 @@ void FutureBase::end_untold() noexcept {
 
 void FutureBase::report_unretrieved(const std::string& who) noexcept {
     retrieved_ = true;
+    std::string made = stepwise::made_at(made_at_);
     Scheduler::report_lost(std::move(error_),
-                           fmt::format("{} ended with an exception that nobody retrieved; made at {}:{}", who,
-                                       made_at_.file_name(), made_at_.line()));
+                           fmt::format("{} ended with an exception that nobody retrieved{} (cure: co_await it, or ask for "
+                                       "its result)",
+                                       who, made.empty() ? made : "; " + made));
 }
 
 bool FutureBase::cancel() {

@@ -21,16 +21,21 @@ double seconds(Duration duration) {
     return std::chrono::duration<double>(duration).count();
 }
 
-// From the program's first own frame inwards and outwards: the runtime's below it are the same in every report.
+// The program's own frames, innermost first, and before them what they called. How the loop came there is the same in
+// every report.
 std::vector<std::string> stack_lines(std::span<void* const> stack) {
     std::vector<std::string> lines;
+    std::string called;
     for (const StackFrame& frame : symbolize(stack)) {
-        if (frame.function.find("StallWatch::on_signal") != std::string::npos || frame.function == "__restore_rt") {
-            lines.clear();  // what the sampling itself has put there
-            continue;
+        if (frame.of == StackFrame::Of::program) {
+            if (lines.empty() && !called.empty()) lines.push_back("in " + called);
+            lines.push_back((lines.empty() ? "at " : "called at ") + text_of(frame));
+        } else if (!lines.empty() && frame.of == StackFrame::Of::runtime) {
+            break;
+        } else {
+            called = frame.function;
         }
-        if (frame.function.starts_with("stepwise::TaskBase::step") || lines.size() == stack_lines_max) break;
-        lines.push_back("during it: " + text_of(frame));
+        if (lines.size() == stack_lines_max) break;
     }
     return lines;
 }
@@ -38,19 +43,19 @@ std::vector<std::string> stack_lines(std::span<void* const> stack) {
 Lint blocked(const std::string& who, const std::string& how_long, std::span<void* const> stack) {
     Lint lint{Lint::Rule::blocked_step, fmt::format("{} {}: nothing else could run", who, how_long), stack_lines(stack),
               "await instead (sleep, io::…, a Stream), or move the call to a thread: co_await to_thread(function)"};
-    if (lint.details.empty()) {
+    if (stack.empty()) {
         lint.details.push_back("(no sample of its stack: it ended too soon, or this program handles SIGURG itself)");
+    } else if (lint.details.empty()) {
+        lint.details.push_back("(its stack shows no line of the program: build it with -g)");
     }
     return lint;
 }
 
-std::uint32_t current_task_id(void* loop) {
-    const TaskBase* task = static_cast<EventLoop*>(loop)->current_task();
-    return task == nullptr ? 0 : task->id();
-}
-
-std::string who(std::uint32_t task_id) {
-    return task_id == 0 ? std::string("a callback") : fmt::format("Task-{}", task_id);
+// A task that runs is held by its loop; the sample holds it until it has been told of.
+TaskBase* current_task(void* loop) {
+    TaskBase* task = static_cast<EventLoop*>(loop)->current_task();
+    if (task != nullptr) task->retain();
+    return task;
 }
 
 }  // namespace
@@ -64,8 +69,10 @@ DebugMode::DebugMode(EventLoop& loop, Duration step_max, Duration turn_max)
       step_max_(step_max),
       turn_max_(turn_max),
       began_(std::chrono::steady_clock::now()),
-      watch_(step_max, &current_task_id, &loop, [](const StallWatch::Sample& sample) {
-          raise(blocked(who(sample.task_id), "has kept the loop for a second, and still does", sample.stack()));
+      watch_(step_max, &current_task, &loop, [](const StallWatch::Sample& sample) {
+          // The name is the loop's thread's to read.
+          std::string who = sample.task == nullptr ? "a callback" : fmt::format("Task-{}", sample.task->id());
+          raise(blocked(who, "has kept the loop for two seconds, and still does", sample.stack()));
       }) {
     begin_frame_sites();
 }
@@ -94,6 +101,7 @@ void DebugMode::run_watched(ReadyNode* node) noexcept {
     loop_.turn_ms_ = milliseconds();
     TimePoint began = std::chrono::steady_clock::now();
     TimePoint before = began;
+    Duration told_before = Telling::spent();
     Duration longest{};
     int handles = 0;
     while (node != nullptr) {
@@ -103,9 +111,13 @@ void DebugMode::run_watched(ReadyNode* node) noexcept {
         run_one(now);
         const StallWatch::Sample* sample = watch_.end();
         TimePoint after = std::chrono::steady_clock::now();
-        Duration lasted = after - before;
+        Duration lasted = after - before - (Telling::spent() - told_before);
         if (lasted > step_max_) report_step(lasted, sample);
+        if (sample != nullptr && sample->task != nullptr) sample->task->release();
         longest = std::max(longest, lasted);
+        // What telling has taken is nobody's time.
+        began += Telling::spent() - told_before;
+        told_before = Telling::spent();
         before = std::chrono::steady_clock::now();
         ++handles;
     }
@@ -123,11 +135,9 @@ void DebugMode::run_one(ReadyNode& node) noexcept {
 
 void DebugMode::report_step(Duration lasted, const StallWatch::Sample* sample) noexcept {
     try {
-        std::string name = sample == nullptr ? std::string("a task or a callback") : who(sample->task_id);
-        for (const TaskBase* task = loop_.first_task(); sample != nullptr && task != nullptr;
-             task = task->next_task()) {
-            if (task->id() == sample->task_id) name = task->name();
-        }
+        std::string name = "a callback";
+        if (sample == nullptr) name = "a task or a callback";
+        if (sample != nullptr && sample->task != nullptr) name = sample->task->name();
         raise(blocked(name, fmt::format("has kept the loop for {:.3f} s", seconds(lasted)),
                       sample == nullptr ? std::span<void* const>() : sample->stack()));
     } catch (...) {
@@ -137,13 +147,15 @@ void DebugMode::report_step(Duration lasted, const StallWatch::Sample* sample) n
 
 void DebugMode::report_turn(Duration lasted, int handles) noexcept {
     try {
-        raise(Lint{
-            Lint::Rule::long_turn,
-            fmt::format("one turn of the loop took {:.3f} s for {} handles: timers and sockets waited for all of "
-                        "them",
-                        seconds(lasted), handles),
-            {},
-            "do less between two awaits, start fewer tasks at a time (a Semaphore), or use more loops (LoopGroup)"});
+        raise(
+            Lint{Lint::Rule::long_turn,
+                 fmt::format("one turn of the loop took {:.3f} s for {} handles: timers and sockets waited for all of "
+                             "them",
+                             seconds(lasted), handles),
+                 {},
+                 "let fewer run in one turn: await between two pieces (sleep(0s)), a Semaphore held across it; or more "
+                 "loops "
+                 "(LoopGroup)"});
     } catch (...) {
     }
 }

@@ -1,4 +1,5 @@
 #include <stepwise/runtime/diagnostics/frame_sites.hpp>
+#include <stepwise/runtime/diagnostics/function_name.hpp>
 #include <stepwise/runtime/diagnostics/lint.hpp>
 #include <stepwise/runtime/diagnostics/stack_trace.hpp>
 #include <stepwise/runtime/event_loop.hpp>
@@ -11,6 +12,8 @@
 namespace stepwise {
 
 namespace {
+
+constexpr std::size_t frames_told_max = 10;
 
 std::mutex handler_mutex;
 LintHandler handler;
@@ -51,6 +54,7 @@ LintHandler set_lint_handler(LintHandler new_handler) {
 }
 
 void raise(const Lint& lint) noexcept {
+    detail::Telling telling;
     try {
         LintHandler current;
         {
@@ -65,24 +69,20 @@ void raise(const Lint& lint) noexcept {
 }
 
 std::string place(const std::source_location& where) {
-    return where.line() == 0 ? std::string() : fmt::format("{}:{}", where.file_name(), where.line());
+    return where.line() == 0 ? std::string()
+                             : fmt::format("{}:{}", detail::short_path(where.file_name()), where.line());
 }
 
-// g++ tells a coroutine's body as "void f(f(int)::_Z….Frame*)"; this is "f(int)".
-std::string function_name(const std::source_location& where) {
-    std::string_view name = where.function_name();
-    auto end = name.rfind("::_Z");
-    if (!name.ends_with(".Frame*)") || end == name.npos) return std::string(name);
-    name = name.substr(name.starts_with("void ") ? 5 : 0, end - (name.starts_with("void ") ? 5 : 0));
-    for (auto open = name.find('('); open != name.npos; open = name.find('(', open + 1)) {
-        std::string_view outer = name.substr(0, open);
-        std::string_view inner = name.substr(open + 1);
-        std::string_view inner_name = inner.substr(0, inner.find('('));
-        if (!inner_name.empty() && outer.ends_with(inner_name)) {
-            return std::string(outer) + std::string(inner.substr(inner_name.size()));
-        }
+std::string made_at(const std::source_location& where) {
+    std::string_view file = where.file_name();
+    for (std::string_view folder : {"stepwise/runtime/", "stepwise/net/", "stepwise/ws/"}) {
+        if (file.find(folder) != file.npos) return {};
     }
-    return std::string(name);
+    return where.line() == 0 ? std::string() : "made at " + place(where);
+}
+
+std::string function_name(const std::source_location& where) {
+    return detail::plain_function_name(where.function_name());
 }
 
 void report_swallowed_cancellation(const TaskBase& task) noexcept {
@@ -94,27 +94,18 @@ void report_swallowed_cancellation(const TaskBase& task) noexcept {
         {},
         "let CancelledError pass (catch std::exception, not ...), run cleanup that awaits in finally(body, cleanup), "
         "or call uncancel() if the task is to go on"};
-    if (frame != nullptr && frame->at.line() != 0) {
-        lint.details.push_back(
-            fmt::format("in {}, at the await of {} or soon after it", function_name(frame->at), place(frame->at)));
+    for (const char* how = "at"; frame != nullptr && lint.details.size() < frames_told_max; frame = frame->parent) {
+        if (frame->at.line() == 0) continue;
+        bool is_first = lint.details.empty();
+        lint.details.push_back(fmt::format("{} {}, in {}{}", how, place(frame->at), function_name(frame->at),
+                                           is_first ? ", or soon after it" : ""));
+        how = "called at";
     }
-    if (std::string made = place(task.made_at()); !made.empty()) lint.details.push_back("the task was made at " + made);
+    if (std::string made = made_at(task.made_at()); !made.empty()) lint.details.push_back("the task was " + made);
     raise(lint);
 }
 
 namespace detail {
-
-namespace {
-
-// "serve" of "Coro<void> demo::serve(int)".
-std::string short_name(const std::source_location& where) {
-    std::string name = function_name(where);
-    name = name.substr(0, name.find('(', name.starts_with('(') ? 1 : 0));
-    auto begin = name.find_last_of(": ");
-    return name.substr(begin == name.npos ? 0 : begin + 1);
-}
-
-}  // namespace
 
 void report_never_awaited(const CallFrame& promise, std::coroutine_handle<> frame) noexcept {
     // What is unwound was not forgotten: the exception tells why it never came to its await. Nor was what a loop that
@@ -129,9 +120,10 @@ void report_never_awaited(const CallFrame& promise, std::coroutine_handle<> fram
               "co_await what it returns, or give it to create_task, start_soon or gather"};
     bool knows_birth = !made.empty();
     if (!knows_birth) made = capture_stack();
-    std::string site = first_place_of_program(made, knows_birth ? short_name(promise.at) : std::string());
+    // The innermost frame of its making is the coroutine's own, before its body.
+    std::string site = first_place_of_program(made, knows_birth ? function_name(promise.at) : std::string());
     if (!site.empty()) lint.details.push_back((knows_birth ? "made at " : "dropped at ") + site);
-    lint.details.push_back("its code is in " + std::string(promise.at.file_name()));
+    lint.details.push_back("its code is in " + short_path(promise.at.file_name()));
     if (!knows_birth && !loop_debugs(loop))
         lint.details.push_back("with STEPWISE_DEBUG=1 this tells where it was made, too");
     raise(lint);

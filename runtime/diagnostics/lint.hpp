@@ -46,7 +46,9 @@ LintHandler set_lint_handler(LintHandler handler);
 void raise(const Lint& lint) noexcept;
 // "server.cpp:12"; empty where nothing is known.
 std::string place(const std::source_location& where);
-// "serve(int)", of a coroutine too.
+// "made at server.cpp:12"; empty where nothing is known, and for what the runtime has made itself.
+std::string made_at(const std::source_location& where);
+// "serve()", of a coroutine too.
 std::string function_name(const std::source_location& where);
 void report_swallowed_cancellation(const TaskBase& task) noexcept;
 

@@ -10,7 +10,7 @@ namespace stepwise::detail {
 namespace {
 
 constexpr auto look_every = std::chrono::milliseconds(10);
-constexpr auto told_after = std::chrono::seconds(1);
+constexpr auto told_after = std::chrono::seconds(2);
 
 std::mutex signal_mutex;
 int signal_users = 0;
@@ -103,9 +103,10 @@ void StallWatch::on_signal(int) noexcept {
     int errno_before = errno;
     StallWatch* watch = on_this_thread;
     State asked = State::asked;
-    if (watch != nullptr && watch->state_.compare_exchange_strong(asked, State::taking, std::memory_order_acq_rel)) {
+    if (watch != nullptr && !Telling::now() &&
+        watch->state_.compare_exchange_strong(asked, State::taking, std::memory_order_acq_rel)) {
         watch->sample_.depth = capture_stack(watch->sample_.frames);
-        watch->sample_.task_id = watch->who_(watch->context_);
+        watch->sample_.task = watch->who_(watch->context_);
         watch->state_.store(State::taken, std::memory_order_release);
     }
     errno = errno_before;

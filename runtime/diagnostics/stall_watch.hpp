@@ -18,16 +18,20 @@
 #include <span>
 #include <thread>
 
-namespace stepwise::detail {
+namespace stepwise {
+
+class TaskBase;
+
+namespace detail {
 
 class StallWatch {
 public:
-    // `who` tells, in the signal's handler, which task runs: its id, 0 for none. `told` hears on the watching thread of
-    // a stall that has lasted for a second and still does.
-    using Who = std::uint32_t (*)(void* context);
+    // `who` tells, in the signal's handler, which task runs, or nullptr, and retains it for who asks for the sample.
+    // `told` hears on the watching thread of a stall that has lasted for two seconds and still does.
+    using Who = TaskBase* (*)(void* context);
     struct Sample {
         std::size_t depth = 0;
-        std::uint32_t task_id = 0;
+        TaskBase* task = nullptr;
         std::array<void*, stack_frames_max> frames;
         std::span<void* const> stack() const noexcept { return {frames.data(), depth}; }
     };
@@ -71,4 +75,6 @@ private:
     std::thread thread_of_watch_;
 };
 
-}  // namespace stepwise::detail
+}  // namespace detail
+
+}  // namespace stepwise

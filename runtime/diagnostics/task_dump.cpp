@@ -12,7 +12,8 @@ namespace {
 
 std::string text_of_future(const FutureBase& future) {
     if (const TaskBase* task = future.as_task()) return task->name();
-    return fmt::format("a Future made at {}", place(future.made_at()));
+    std::string made = made_at(future.made_at());
+    return made.empty() ? "a Future" : "a Future " + made;
 }
 
 std::string text_of_wait(const WaitDescription& wait, EventLoop& loop) {
@@ -82,7 +83,7 @@ private:
         if (!told_.insert(&task).second) return;
         std::string indent(static_cast<std::size_t>(2 * std::min(depth, 20)), ' ');
         text_ += fmt::format("{}{} {}", indent, task.name(), state_of(loop_, task));
-        if (std::string made = place(task.made_at()); !made.empty()) text_ += fmt::format("; made at {}", made);
+        if (std::string made = made_at(task.made_at()); !made.empty()) text_ += "; " + made;
         text_ += '\n';
         int frames = 0;
         for (const CallFrame* frame = task.innermost_frame(); frame != nullptr; frame = frame->parent) {
@@ -113,7 +114,7 @@ WaitDescription detail::describe_wait_of(const TaskBase& task) {
 std::string detail::one_line(EventLoop& loop, const TaskBase& task) {
     std::string text = task.name() + " " + state_of(loop, task);
     if (task.innermost_frame() != nullptr) text += ", at " + text_of_frame(*task.innermost_frame());
-    if (std::string made = place(task.made_at()); !made.empty()) text += "; made at " + made;
+    if (std::string made = made_at(task.made_at()); !made.empty()) text += "; " + made;
     return text;
 }
 
