@@ -1,4 +1,5 @@
 #include <sys/socket.h>
+#include <stepwise/net/backpressure.hpp>
 #include <stepwise/net/connect.hpp>
 #include <stepwise/net/stream.hpp>
 
@@ -26,7 +27,10 @@ public:
     void received(std::span<char>) override {}
     void received_end() override {}
     void connection_lost(int) override { wake(); }
-    void drained() override { wake(); }
+    void drained() override {
+        unawaited_bytes = 0;
+        wake();
+    }
 
     void wake() {
         // Its task may have been cancelled, and with it the future.
@@ -49,6 +53,17 @@ public:
         if (transport->is_lost()) throw_system_error(transport->error(), "the connection is lost");
     }
 
+    // Above the high water by as much again, and nobody has drained: the producer does not wait. Told once.
+    void writes_above_high_water(std::size_t bytes) {
+        unawaited_bytes += bytes;
+        if (unawaited_bytes <= stream_options.write_high_water_bytes || unawaited_is_told) return;
+        unawaited_is_told = true;
+        report_no_backpressure(*transport, "the writer goes on and does not wait for its reader",
+                               "co_await drain() behind write(…), or co_await write_all(…) instead of it");
+    }
+
+    std::size_t unawaited_bytes = 0;  // since it was full
+    bool unawaited_is_told = false;
     std::optional<Future<void>> waiting;
     bool reading = false;
     bool abort_wanted = false;
@@ -171,6 +186,8 @@ void Stream::write(std::string_view bytes) {
     writer_->check_open();
     if (bytes.empty()) return;
     Transport& transport = *writer_->transport;
+    if (transport.is_full()) [[unlikely]]
+        writer_->writes_above_high_water(bytes.size());
     std::memcpy(transport.prepare(bytes.size()), bytes.data(), bytes.size());
     transport.commit(bytes.size());
 }
@@ -182,6 +199,7 @@ Coro<void> Stream::drain() {
 
 Coro<void> Stream::wait_until_drained() {
     Writer& writer = *writer_;
+    writer.unawaited_bytes = 0;
     if (!writer.transport->is_full()) co_return;
     if (writer.waiting) throw std::logic_error("Stream::drain: another task drains this stream already");
     writer.waiting = writer.transport->loop().create_future<void>();

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <stepwise/net/backpressure.hpp>
 #include <stepwise/ws/connection.hpp>
 #include <stepwise/ws/endpoint.hpp>
 
@@ -233,6 +234,9 @@ bool Connection::write_frame(const net::SharedBytes& frame) {
 // What is queued can't reach the peer in any useful time, and a Close frame behind it neither. The face hears of it
 // later: it may be the one who writes.
 void Connection::too_slow() noexcept {
+    net::report_no_backpressure(
+        *transport_, "more than queued_bytes_max, so that the connection ends; perhaps who writes does not wait",
+        "co_await connection.send(…) where a coroutine writes; of a broadcast, which waits for nobody, it is the rule");
     transport_->abort();
     shut(CloseCode::try_again_later, "the peer reads too slowly (queued_bytes_max)");
     end_later();

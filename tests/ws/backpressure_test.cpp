@@ -1,6 +1,8 @@
 // Who writes faster than the peer reads, who is sent more than it takes, and what a cancelled wait leaves behind.
 #include <stepwise/tests/ws/support.hpp>
 
+#include <stepwise/runtime/diagnostics/lint.hpp>
+#include <stepwise/runtime/diagnostics/stack_trace.hpp>
 #include <stepwise/runtime/sleep.hpp>
 
 #include <doctest/doctest.h>
@@ -98,6 +100,32 @@ TEST_CASE("who writes without waiting is stopped at queued_bytes_max, with 1013,
     CHECK(kilobytes > 8000);
     CHECK(scene.log[0].ends_with(" kB, then 0"));
     CHECK(scene.log[1].find("1013 try again later") != std::string::npos);
+}
+
+TEST_CASE("in debug mode it is told, as perhaps a mistake, and where it was written") {
+    std::vector<Lint> lints;
+    LintHandler before = set_lint_handler([&](const Lint& lint) {
+        if (lint.rule == Lint::Rule::no_backpressure) lints.push_back(lint);
+    });
+    for (bool debug : {false, true}) {
+        if (debug) ::setenv("STEPWISE_DEBUG", "1", 1);
+        {
+            Scene scene;
+            Peer client = scene.open("/much");
+            client.read_to_end();
+            scene.run_until_gone();
+        }
+        ::unsetenv("STEPWISE_DEBUG");
+        REQUIRE(lints.size() == (debug ? 1 : 0));
+    }
+    set_lint_handler(before);
+    std::string text = text_of(lints.front());
+    INFO(text);
+    CHECK(text.find("more than queued_bytes_max") != text.npos);
+    CHECK(text.find("perhaps") != text.npos);
+    CHECK(text.find("to 127.0.0.1:") != text.npos);
+    bool tells_lines = !detail::first_place_of_program(detail::capture_stack()).empty();
+    if (tells_lines) CHECK(text.find("in write_much()") != text.npos);
 }
 
 TEST_CASE("what the peer has not taken is told: queued here, and behind that in the kernel") {

@@ -1,0 +1,27 @@
+#include <stepwise/net/backpressure.hpp>
+#include <stepwise/runtime/diagnostics/lint.hpp>
+#include <stepwise/runtime/diagnostics/stack_trace.hpp>
+#include <stepwise/runtime/wait_description.hpp>
+
+#include <fmt/format.h>
+
+namespace stepwise::net {
+
+void report_no_backpressure(const Transport& transport, const std::string& what_follows,
+                            const std::string& cure) noexcept {
+    if (!transport.loop().debug()) return;
+    try {
+        Lint lint{Lint::Rule::no_backpressure,
+                  fmt::format("{} bytes are queued for descriptor {}{}: {}", transport.queued_bytes(), transport.fd(),
+                              describe_socket(transport.fd()), what_follows),
+                  {},
+                  cure};
+        std::string site = detail::first_place_of_program(detail::capture_stack());
+        if (!site.empty()) lint.details.push_back("written at " + site);
+        raise(lint);
+    } catch (...) {
+        // Without memory for it nothing is told.
+    }
+}
+
+}  // namespace stepwise::net
