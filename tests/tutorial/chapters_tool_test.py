@@ -118,6 +118,13 @@ class CourseCase(unittest.TestCase):
 
 
 class WhatIsShown(CourseCase):
+    def test_reports_are_what_a_program_tells_on_stderr_in_debug_mode(self):
+        self.write("build/demos/sync",
+                   '#!/bin/sh\necho out\n[ "$STEPWISE_DEBUG" = 1 ] && echo "told in $PWD" >&2\nexit 0\n')
+        programs = runs.Programs(self.root, self.root / "build")
+        self.assertEqual(programs.run(("01_sync",), "1", "debug"), [f"told in {self.root.resolve()}"])
+        self.assertEqual(programs.run(("01_sync",), "1"), ["out"])
+
     def test_a_course_that_shows_what_its_programs_do_passes(self):
         self.assertEqual(self.check(), [])
         self.assertIn('void request_a() {\n    say("A in");\n}\n', self.read("tutorial/en/01-sync.md"))
@@ -299,11 +306,19 @@ class Parts(unittest.TestCase):
         for other in ("late   12.5 ms  3\n", "on time   12.5 ms  4\n", "on time   12.5 s  3\n"):
             self.assertFalse(runs.same_run(shown, other, measured="ms"))
 
+    def test_of_reports_times_amounts_and_ports_do_not_count_and_all_else_does(self):
+        shown = "client has kept the loop for 1.000 s\n  70000 bytes on descriptor 7 to 127.0.0.1:4000, at a.cpp:12\n"
+        later = "client has kept the loop for 1.113 s\n  80123 bytes on descriptor 9 to 127.0.0.1:4711, at a.cpp:12\n"
+        self.assertFalse(runs.same_run(shown, later))
+        self.assertTrue(runs.same_run(shown, later, reports="debug"))
+        for old, new in ((":12", ":13"), ("client", "Task-2"), ("1.113 s", "1.113 m")):
+            self.assertFalse(runs.same_run(shown, later.replace(old, new), reports="debug"))
+
     def test_an_output_can_be_a_part_of_a_run(self):
         output = runs.Output.parse("05 --lang en | from: -- two | until: end | any order: io")
         self.assertEqual(output.select(["a", "-- two at once", "b", "the end", "c"]), ["-- two at once", "b"])
         self.assertEqual((output.command, output.unordered), (("05", "--lang", "en"), "io"))
-        for spec in ("", "05 | form: x", "05 | from"):
+        for spec in ("", "05 | form: x", "05 | from", "05 | reports: release"):
             with self.subTest(spec=spec), self.assertRaises(runs.RunError):
                 runs.Output.parse(spec)
         with self.assertRaises(runs.RunError):

@@ -53,12 +53,13 @@ class Book:
             for block in page.blocks:
                 if block.kind == "output":
                     try:
-                        commands.add(runs.Output.parse(block.spec).command)
+                        output = runs.Output.parse(block.spec)
+                        commands.add((output.command, output.reports))
                     except runs.RunError:
                         pass  # told where the block is looked at
         with concurrent.futures.ThreadPoolExecutor(8) as together:
-            concurrent.futures.wait([together.submit(self.programs.run, command, runs.SCALES[0])
-                                     for command in sorted(commands)])
+            concurrent.futures.wait([together.submit(self.programs.run, command, runs.SCALES[0], reports)
+                                     for command, reports in sorted(commands)])
 
     def _check_page(self, page, write):
         texts = {}

@@ -21,6 +21,10 @@ EARLY_SECONDS = 0.05  # no wait ends early; this is for the binary fractions
 STEP_SECONDS = 0.5
 
 
+# What no two runs of a report have in common: times, amounts, descriptors, ports.
+VARIES_IN_REPORTS = re.compile(r"\d+\.\d+(?= s\b)|\d{4,}(?= bytes)|(?<=descriptor )\d+|(?<=127\.0\.0\.1:)\d+")
+
+
 class RunError(Exception):
     pass
 
@@ -34,26 +38,31 @@ class Line:
 
 @dataclasses.dataclass(frozen=True)
 class Output:
-    """An output marker's words: `PROGRAM FLAGS | from: TEXT | until: TEXT | any order: THREAD | measured: UNIT`."""
+    """An output marker's words: `PROGRAM FLAGS | from: TEXT | until: TEXT | any order: THREAD`, and further settings."""
     command: tuple
     first: str = ""  # the line that contains it is the first one shown
     after_last: str = ""  # the line that contains it is the first one not shown any more
     unordered: str = ""  # threads of this name may print in any order within half a second
     measured: str = ""  # numbers with this unit are of one run, and no other run has the same
+    reports: str = ""  # "debug": what the run, in debug mode, tells on stderr of the program's mistakes
 
     @staticmethod
     def parse(spec):
         command, *settings = [part.strip() for part in spec.split(" | ")]
-        names = {"from": "first", "until": "after_last", "any order": "unordered", "measured": "measured"}
+        names = {"from": "first", "until": "after_last", "any order": "unordered", "measured": "measured",
+                 "reports": "reports"}
         values = {}
         for setting in settings:
             name, separator, value = setting.partition(": ")
             if name not in names or not separator:
-                raise RunError(f"'{setting}' is none of from: TEXT, until: TEXT, any order: THREAD, measured: UNIT")
+                raise RunError(f"'{setting}' is none of from: TEXT, until: TEXT, any order: THREAD, measured: UNIT, "
+                               "reports: debug")
             values[names[name]] = value
         words = tuple(shlex.split(command))
         if not words:
             raise RunError("name a program: 01_sync --lang en")
+        if values.get("reports", "debug") != "debug":
+            raise RunError("reports are those of debug mode: reports: debug")
         return Output(words, **values)
 
     def select(self, lines):
@@ -85,8 +94,10 @@ def on_the_half_second(text):
     return f"[{steps * STEP_SECONDS:4.1f} s{stamp.group(2)}] {stamp.group(4)}"
 
 
-def same_run(shown, found, unordered="", measured=""):
+def same_run(shown, found, unordered="", measured="", reports=""):
     """True if the two outputs differ at most in what threads decide, and in what was measured."""
+    if reports:
+        shown, found = (VARIES_IN_REPORTS.sub("#", text) for text in (shown, found))
     if measured:
         number = re.compile(rf" *\d[\d.]* {re.escape(measured)}\b")
         shown, found = (number.sub(f" # {measured}", text) for text in (shown, found))
@@ -123,30 +134,35 @@ class Programs:
         return program
 
     @functools.lru_cache(maxsize=None)
-    def run(self, command, scale):
-        """The lines that the program prints."""
+    def run(self, command, scale, reports=""):
+        """The lines that the program prints; or, with `reports`, those that it writes on stderr."""
         name, *arguments = command
         program = self.path_of(name)
         if not any(argument.startswith("--scale") for argument in arguments):
             arguments += ["--scale", scale]
         environment = {variable: value for variable, value in os.environ.items()
                        if variable not in ("LANG", "LC_ALL", "LC_MESSAGES", "STEPWISE_DEBUG")}
+        if reports:
+            environment["STEPWISE_DEBUG"] = "1"
         try:
-            done = subprocess.run([program, *arguments], capture_output=True, encoding="utf-8", env=environment,
-                                  stdin=subprocess.DEVNULL, timeout=DEADLINE_SECONDS, check=False)
+            # From the root: then a report names the sources as they are found there.
+            done = subprocess.run([program.resolve(), *arguments], cwd=self.root, env=environment, capture_output=True,
+                                  encoding="utf-8", stdin=subprocess.DEVNULL, timeout=DEADLINE_SECONDS, check=False)
         except subprocess.TimeoutExpired as error:
             raise RunError(f"{name} still runs after {DEADLINE_SECONDS} s") from error
-        if done.returncode != 0 or done.stderr:
+        if done.returncode != 0 or (done.stderr and not reports):
             raise RunError(f"{name} left with {done.returncode}: {done.stderr.strip()}")
+        if reports:
+            return [line.rstrip() for line in done.stderr.splitlines()]
         return [line.rstrip() for line in done.stdout.splitlines()]
 
     def show(self, output, shown):
         """The output as the page must show it: `shown` itself if a run agrees with it."""
         for scale in SCALES:
-            lines = self.run(output.command, scale)
+            lines = self.run(output.command, scale, output.reports)
             found = "".join(on_the_half_second(line) + "\n" for line in output.select(lines))
-            if same_run(shown, found, output.unordered, output.measured):
+            if same_run(shown, found, output.unordered, output.measured, output.reports):
                 return shown
-            if not output.measured and not any(STAMP.fullmatch(line) for line in lines):
+            if not (output.measured or output.reports) and not any(STAMP.fullmatch(line) for line in lines):
                 break
         return found
