@@ -19,6 +19,8 @@ import python_suite  # noqa: E402
 SOURCES = ROOT / "tutorial" / "programs"
 PROGRAMS = pathlib.Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT / "build" / "tutorial" / "programs"
 LANGUAGES = ("en", "zh")
+# Told of on stderr, and in no language: twins_test.py looks at them.
+BROKEN = "broken_"
 BANNER_LINES_MAX = 15
 
 
@@ -126,6 +128,8 @@ class ChapterProgramsTest(unittest.TestCase):
 
     def test_every_program_prints_as_many_lines_in_both_languages(self):
         for source in SOURCES.glob("*.cpp"):
+            if source.stem.startswith(BROKEN):
+                continue
             with self.subTest(program=source.stem):
                 counts = [len(lines_of(source.stem, language, scale="0.1")) for language in LANGUAGES]
                 self.assertEqual(*counts)
