@@ -385,21 +385,3 @@ TEST_CASE("A call from a foreign thread says where it was made") {
     INFO(told);
     if (tells_lines()) CHECK(contains(told, here(line)));
 }
-
-TEST_CASE("An exception that nobody retrieved is told with the task's name and where it was made") {
-    struct Bodies {
-        static Coro<void> fails() {
-            throw std::runtime_error("lost");
-            co_return;
-        }
-    };
-    EventLoop loop;
-    std::string told;
-    loop.set_exception_handler([&](std::exception_ptr, std::string_view where) { told = where; });
-    int line = __LINE__ + 1;
-    static_cast<void>(loop.create_task(Bodies::fails()).set_name("the failing one"));
-    loop.run_once(false);
-    CHECK(contains(told, "the failing one ended with an exception that nobody retrieved; made at "));
-    CHECK(contains(told, here(line)));
-    CHECK(contains(told, "cure: co_await it"));
-}

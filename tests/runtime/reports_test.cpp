@@ -5,9 +5,13 @@
 #include <stepwise/runtime/event_loop.hpp>
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <chrono>
 #include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <string_view>
 #include <vector>
 
 using namespace stepwise;
@@ -45,8 +49,8 @@ TEST_CASE("A function is told by its name alone, whoever spells it") {
     CHECK(plain("(anonymous namespace)::serve((anonymous namespace)::serve(int)::_ZN5serveEi.Frame*) [clone .actor]") ==
           "serve()");
     CHECK(plain("Coro<void> (anonymous namespace)::Shop::open(int)") == "Shop::open()");
-    CHECK(plain("void std::this_thread::sleep_for<long, std::ratio<1l, 1l> >(std::chrono::duration<long> const&)") ==
-          "std::this_thread::sleep_for()");
+    CHECK(plain("void std::shop::wait<long, std::ratio<1l, 1l> >(std::chrono::duration<long> const&)") ==
+          "std::shop::wait()");
     CHECK(plain("main()::<lambda(int)>") == "main::lambda()");
     CHECK(plain("main::{lambda(int)#1}::operator()(int) const") == "main::lambda()");
     CHECK(plain("std::ostream& shop::operator<<(std::ostream&, const Shop&)") == "shop::operator<<()");
@@ -60,4 +64,22 @@ TEST_CASE("A source file is told so that it can be opened from the source's root
     std::string here = std::filesystem::current_path();
     CHECK(detail::short_path(here + "/build/../hello.cpp") == "hello.cpp");
     CHECK(detail::short_path("/nowhere/../elsewhere/hello.cpp") == "/elsewhere/hello.cpp");
+}
+
+TEST_CASE("An exception that nobody retrieved is told with the task's name and where it was made") {
+    struct Bodies {
+        static Coro<void> fails() {
+            throw std::runtime_error("lost");
+            co_return;
+        }
+    };
+    EventLoop loop;
+    std::string told;
+    loop.set_exception_handler([&](std::exception_ptr, std::string_view where) { told = where; });
+    int line = __LINE__ + 1;
+    static_cast<void>(loop.create_task(Bodies::fails()).set_name("the failing one"));
+    loop.run_once(false);
+    CHECK(told.find("the failing one ended with an exception that nobody retrieved; made at ") != told.npos);
+    CHECK(told.find(fmt::format("reports_test.cpp:{}", line)) != told.npos);
+    CHECK(told.find("cure: co_await it") != told.npos);
 }

@@ -38,7 +38,7 @@ class Line:
 
 @dataclasses.dataclass(frozen=True)
 class Output:
-    """An output marker's words: `PROGRAM FLAGS | from: TEXT | until: TEXT | any order: THREAD`, and further settings."""
+    """An output marker's words: `PROGRAM FLAGS | from: TEXT | until: TEXT | any order: THREAD` and more settings."""
     command: tuple
     first: str = ""  # the line that contains it is the first one shown
     after_last: str = ""  # the line that contains it is the first one not shown any more
