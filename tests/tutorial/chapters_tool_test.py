@@ -137,6 +137,17 @@ class WhatIsShown(CourseCase):
         self.assert_mended_by_write()
         self.assertIn("A comes in", self.read("tutorial/zh/01-sync.md"))
 
+    def test_a_region_of_a_script_and_what_the_script_prints_are_shown_too(self):
+        self.write("tutorial/programs/peer.py", "#[ says\nprint('from Python')\n#]\n")
+        for language in ("en", "zh"):
+            self.replace(f"tutorial/{language}/glossary.md", "```sh",
+                         "<!-- listing: tutorial/programs/peer.py says -->\n```python\n```\n\n<!-- output: peer.py -->\n```text\n```\n\n```sh")
+        self.assert_mended_by_write()
+        for shown in ("```python\nprint('from Python')\n```\n", "```text\nfrom Python\n```\n"):
+            self.assertIn(shown, self.read("tutorial/zh/glossary.md"))
+        self.replace("tutorial/en/glossary.md", "```python", "```cpp")
+        self.assert_found("tutorial/en/glossary.md", 5, "a fence ```python")
+
     def test_a_line_that_a_program_prints_otherwise_is_found_and_mended_by_write(self):
         self.replace("build/demos/sync", "5.0 s | main", "7.0 s | main")
         self.assert_found("tutorial/en/01-sync.md", 14, "-[ 5.0 s | main] A out", "+[ 7.0 s | main] A out")

@@ -126,6 +126,24 @@ class ChapterProgramsTest(unittest.TestCase):
         self.assertEqual(lines_of("late_timer"), [
             "[0 s] the work begins", "[3 s] the work ends", "[3 s] the timer, due at 1 s"])
 
+    def test_a_peer_prints_what_its_twin_prints_but_where_the_page_says_that_they_differ(self):
+        for name, peer in (("from_asyncio", [sys.executable, SOURCES / "peers" / "from_asyncio.py"]),
+                           ("from_asio", [PROGRAMS / "from_asio_peer"])):
+            with self.subTest(page=name):
+                if not pathlib.Path(peer[-1]).is_file():
+                    print(f"SKIPPED the peer of {name}: Boost is not installed")
+                    continue
+                done = subprocess.run(peer, capture_output=True, encoding="utf-8", timeout=60, check=True)
+                # Python writes True where fmt writes true.
+                told, ours = ([line.lower() for line in lines if not line.startswith("*")]
+                              for lines in (done.stdout.splitlines(), lines_of(name)))
+                self.assertEqual(told, ours)
+
+    def test_a_cancellation_that_is_swallowed_is_thrown_again_and_an_eager_task_speaks_first(self):
+        self.assertEqual([line for line in lines_of("from_asyncio") if line.startswith("*")], [
+            "* told: swallowed-cancellation", "* swallowed: the next await throws again", "* cancelled: true",
+            "* eager: inside", "* eager: back from create_task"])
+
     def test_every_program_prints_as_many_lines_in_both_languages(self):
         for source in SOURCES.glob("*.cpp"):
             if source.stem.startswith(BROKEN):

@@ -109,7 +109,8 @@ class Book:
 
     def _unused_regions(self, pages):
         used = {tuple(block.spec.split(" ", 1)) for page in pages for block in page.blocks if block.kind == "listing"}
-        for source in sorted(path for folder in SOURCE_FOLDERS for path in (self.root / folder).rglob("*.[ch]pp")):
+        for source in sorted(path for folder in SOURCE_FOLDERS for path in (self.root / folder).rglob("*")
+                             if path.suffix in listings.LANGUAGES):
             name = source.relative_to(self.root).as_posix()
             try:
                 regions = listings.regions_of(source.read_text(encoding="utf-8"))

@@ -1,18 +1,25 @@
 """Named regions of source files: what a listing shows.
 
-A region begins with a line `//[ name` and ends with the next `//]` that is not of a region inside it. The marker lines
-are not shown, and the indentation that all lines of a region share is removed.
+A region begins with a line `//[ name` and ends with the next `//]` that is not of a region inside it; in Python with
+`#[` and `#]`. The marker lines are not shown, and the indentation that all lines of a region share is removed.
 """
 
+import pathlib
 import re
 import textwrap
 
-OPENING = re.compile(r"\s*//\[ +(\S.*?)\s*")
-CLOSING = re.compile(r"\s*//\]\s*")
+OPENING = re.compile(r"\s*(?://|#)\[ +(\S.*?)\s*")
+CLOSING = re.compile(r"\s*(?://|#)\]\s*")
+LANGUAGES = {".cpp": "cpp", ".hpp": "cpp", ".py": "python"}
 
 
 class RegionError(Exception):
     pass
+
+
+def language_of(spec):
+    """Of the fence around what `PATH [REGION]` shows."""
+    return LANGUAGES.get(pathlib.PurePath(spec.partition(" ")[0]).suffix, "cpp")
 
 
 def regions_of(text):

@@ -9,6 +9,8 @@ import functools
 import pathlib
 import re
 
+import listings
+
 MARKER = re.compile(r"^<!-- (\w+): ([^\n]*?)(?:\n(.*?))??\s*-->\n", re.MULTILINE | re.DOTALL)
 FENCE = re.compile(r"^(`{3,}|~{3,})([^\n`]*)\n(.*?)^\1[ ]*$\n?", re.MULTILINE | re.DOTALL)
 IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)\n")
@@ -17,7 +19,7 @@ LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 INLINE_CODE = re.compile(r"(`+)[^`].*?\1", re.DOTALL)
 
 LANGUAGES = ("en", "zh")
-FENCE_LANGUAGE = {"listing": "cpp", "output": "text"}
+FENCED = ("listing", "output")
 
 
 @dataclasses.dataclass
@@ -79,10 +81,11 @@ class Page:
         kind, spec, options = marker.groups()
         lines = [line.strip() for line in (options or "").split("\n") if line.strip()]
         block = Block(kind, spec.strip(), lines, self.line_of(marker.start()))
-        if kind in FENCE_LANGUAGE:
+        if kind in FENCED:
+            language = listings.language_of(block.spec) if kind == "listing" else "text"
             fence = FENCE.match(self.text, marker.end())
-            if not fence or fence.group(2).strip() != FENCE_LANGUAGE[kind]:
-                block.complaint = f"directly below it must stand a fence ```{FENCE_LANGUAGE[kind]}"
+            if not fence or fence.group(2).strip() != language:
+                block.complaint = f"directly below it must stand a fence ```{language}"
             else:
                 block.start, block.end, block.text = fence.start(3), fence.end(3), fence.group(3)
         elif kind == "figure":
@@ -98,7 +101,7 @@ class Page:
 
     def unmarked_fences(self):
         """(line, language) of each fence that shows code or an output and that no marker owns."""
-        owned = {block.start for block in self.blocks if block.kind in FENCE_LANGUAGE}
+        owned = {block.start for block in self.blocks if block.kind in FENCED}
         for fence in self.fences:
             if fence.start(3) not in owned and fence.group(2).strip() != "sh":
                 yield self.line_of(fence.start()), fence.group(2).strip()

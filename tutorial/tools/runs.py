@@ -13,6 +13,7 @@ import pathlib
 import re
 import shlex
 import subprocess
+import sys
 
 SCALES = ("0.1", "0.3", "1")  # each run gives a late machine more time than the one before
 DEADLINE_SECONDS = 120
@@ -115,11 +116,17 @@ def _comparable(text, unordered):
 
 
 class Programs:
-    """The built programs: demos, and those of tutorial/programs that were made for a chapter."""
+    """The built programs: demos, and those of tutorial/programs that were made for a chapter, in Python too."""
 
     def __init__(self, root, build):
         self.root = pathlib.Path(root)
         self.build = pathlib.Path(build)
+
+    def command_of(self, name):
+        script = self.root / "tutorial" / "programs" / name
+        if script.suffix == ".py" and script.is_file():
+            return [sys.executable, script.resolve()]
+        return [self.path_of(name).resolve()]
 
     def path_of(self, name):
         plain = re.sub(r"^\d\d_", "", name)
@@ -137,7 +144,7 @@ class Programs:
     def run(self, command, scale, reports=""):
         """The lines that the program prints; or, with `reports`, those that it writes on stderr."""
         name, *arguments = command
-        program = self.path_of(name)
+        program = self.command_of(name)
         if not any(argument.startswith("--scale") for argument in arguments):
             arguments += ["--scale", scale]
         environment = {variable: value for variable, value in os.environ.items()
@@ -146,7 +153,7 @@ class Programs:
             environment["STEPWISE_DEBUG"] = "1"
         try:
             # From the root: then a report names the sources as they are found there.
-            done = subprocess.run([program.resolve(), *arguments], cwd=self.root, env=environment, capture_output=True,
+            done = subprocess.run([*program, *arguments], cwd=self.root, env=environment, capture_output=True,
                                   encoding="utf-8", stdin=subprocess.DEVNULL, timeout=DEADLINE_SECONDS, check=False)
         except subprocess.TimeoutExpired as error:
             raise RunError(f"{name} still runs after {DEADLINE_SECONDS} s") from error
