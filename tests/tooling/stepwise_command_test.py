@@ -159,7 +159,7 @@ class StepwiseCommandTest(unittest.TestCase):
         self.assertEqual((code, out), (2, ""))
         self.assertIn("\n  sudo apt-get install ninja-build pkg-config libfmt-dev liburing-dev libssl-dev libcli11-dev "
                       "nlohmann-json3-dev libcmark-gfm-dev libcmark-gfm-extensions-dev libpq-dev "
-                      "libsqlite3-dev\n", errors)
+                      "libsqlite3-dev libdw-dev\n", errors)
         self.assertEqual(self.calls(), "")
 
     def test_a_search_for_bad_bytes_asks_for_the_packages_that_it_needs(self):
@@ -172,7 +172,7 @@ class StepwiseCommandTest(unittest.TestCase):
         self.assertEqual((code, self.calls().count("apt-get")), (0, 0))
         code, out, errors = self.run_command("run", "1", installed="none", FAKE_ID="0")
         self.assertEqual((code, out), (0, f"sync in {self.home}:\n<>"))
-        self.assertIn("installing 14 Debian package(s): g++ meson", errors)
+        self.assertIn("installing 15 Debian package(s): g++ meson", errors)
         self.assertEqual(self.calls().count("install -y"), 1)
 
     def test_sudo_without_a_password_is_used(self):
@@ -218,7 +218,7 @@ class StepwiseCommandTest(unittest.TestCase):
 
     def test_bench_names_the_peers_that_it_cannot_measure(self):
         packages = "g++ meson ninja-build pkg-config ccache libfmt-dev liburing-dev libssl-dev libcli11-dev " \
-                   "nlohmann-json3-dev libcmark-gfm-dev libcmark-gfm-extensions-dev libpq-dev libsqlite3-dev python3 " \
+                   "nlohmann-json3-dev libcmark-gfm-dev libcmark-gfm-extensions-dev libpq-dev libsqlite3-dev libdw-dev python3 " \
                    "valgrind libuv1-dev"
         (self.project / "tests" / "bench" / "net").mkdir(parents=True)
         (self.project / "tests" / "bench" / "net" / "compare.py").write_text("")
