@@ -141,7 +141,8 @@ class WhatIsShown(CourseCase):
         self.write("tutorial/programs/peer.py", "#[ says\nprint('from Python')\n#]\n")
         for language in ("en", "zh"):
             self.replace(f"tutorial/{language}/glossary.md", "```sh",
-                         "<!-- listing: tutorial/programs/peer.py says -->\n```python\n```\n\n<!-- output: peer.py -->\n```text\n```\n\n```sh")
+                         "<!-- listing: tutorial/programs/peer.py says -->\n```python\n```\n\n"
+                         "<!-- output: peer.py -->\n```text\n```\n\n```sh")
         self.assert_mended_by_write()
         for shown in ("```python\nprint('from Python')\n```\n", "```text\nfrom Python\n```\n"):
             self.assertIn(shown, self.read("tutorial/zh/glossary.md"))

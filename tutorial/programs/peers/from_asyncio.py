@@ -257,7 +257,8 @@ async def iterates():
 
 async def main():
     for part in (waits_for_a_child, starts_tasks, gathers, groups, times_out, cancels, cleans_up, consumes,
-                 synchronizes, calls_back, uses_threads, speaks, runs_a_process, takes_a_signal, watches, inherits, iterates):
+                 synchronizes, calls_back, uses_threads, speaks, runs_a_process, takes_a_signal, watches, inherits,
+                 iterates):
         await asyncio.create_task(part())
 
 
