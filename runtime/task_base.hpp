@@ -118,11 +118,13 @@ public:
         std::rethrow_exception(std::exchange(error_, nullptr));
     }
 
+    //[ wakeup
     void wakeup() noexcept {
         assert(waiting_for_ != nullptr && "a task is woken once for each time it suspends");
         waiting_for_ = nullptr;
         scheduler().push_ready(*this);
     }
+    //]
 
     // The values of its ContextVars; inherited from the task that made this one. May be nullptr.
     std::shared_ptr<detail::Context> context() const noexcept;
