@@ -1,5 +1,8 @@
 // A socket address as a value: IPv4, IPv6 or the path of a Unix socket. No name is looked up here.
 //
+//     net::Address address = net::Address::tcp("127.0.0.1", 8080);
+//     std::string text = address.to_string();
+//
 // Made from numbers and text that a caller has, or taken from a socket. Copyable; owns nothing outside itself.
 #pragma once
 

@@ -1,6 +1,10 @@
 // Where protocol code writes the bytes it makes, without knowing what holds them: a stream's cork in a server, a
 // std::string in a test. `prepare(n)` gives room for n bytes, `commit(m)` with m <= n makes the first m of them part
 // of the output. A pointer from `prepare` is good until the next call of either.
+//
+//     std::string out;
+//     net::StringSink sink(out);
+//     net::append(sink, "hello");
 #pragma once
 
 #include <concepts>

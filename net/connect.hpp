@@ -1,5 +1,7 @@
 // From an address, or a host's name, to a connected socket: what a Stream, a Transport and every client begin with.
 //
+//     UniqueFd socket = co_await net::connect_socket("127.0.0.1", port);   // or a name
+//
 // The socket is non-blocking, close-on-exec, and the caller's; the reactor does not know it (any more), so it may be
 // closed at any time. Cancel-safe: a cancelled connect has closed its socket. How long it takes is for the caller's
 // `timeout` to say: the kernel alone gives up on a silent peer after some two minutes (tcp(7), tcp_syn_retries).

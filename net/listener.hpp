@@ -1,5 +1,7 @@
 // A listening socket that hands out connections: for servers, in a callback; for a coroutine, `co_await accept_from`.
 //
+//     net::Listener listener(loop, net::listen_on(address), [&](UniqueFd socket) { serve(std::move(socket)); });
+//
 // When the process is out of descriptors or memory it stops accepting for a moment instead of spinning, says so once,
 // and the connections wait in the kernel's backlog. The loop's thread.
 #pragma once

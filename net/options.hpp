@@ -1,5 +1,10 @@
 // Command-line flags of programs: one contract for all of them.
 //
+//     int lines = 10;
+//     net::Options options("Prints the first lines.");
+//     options.add_option("--lines", lines, 1, 1000, "how many");
+//     options.parse(argc, argv);
+//
 // `--help` prints and leaves with exit code 0; an argument that is wrong prints one line that says what was expected on
 // stderr and leaves with exit code 2. A flag that is given twice counts as given last. Numbers are decimal and bounded.
 // Ownership: an Options borrows every target; they outlive its parse. A target's value at that time is its default.

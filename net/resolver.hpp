@@ -1,5 +1,7 @@
 // From a host's name to addresses, without blocking the loop: getaddrinfo(3) on a thread of the loop's pool.
 //
+//     std::vector<net::Address> addresses = co_await net::resolve("localhost", 80);
+//
 // It asks what the machine asks: /etc/hosts, DNS, in the order of nsswitch.conf, and keeps no answers. A lookup that a
 // thread has begun cannot be interrupted: when its task is cancelled it goes on and the answer is dropped, and a loop
 // that ends waits for it (resolv.conf(5) bounds that). At most ThreadPool's threads_max lookups run at a time, others

@@ -1,5 +1,8 @@
 // Immutable bytes that many hold: a broadcast's frame, encoded once. The only thing that loops share (law 5).
 //
+//     net::SharedBytes bytes("to all");
+//     for (net::Transport* member : members) member->write(bytes);
+//
 // The count is atomic, the bytes never change, so copies may end on any thread.
 #pragma once
 

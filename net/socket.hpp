@@ -1,5 +1,8 @@
 // Making and tuning sockets: thin, blocking nowhere, errors as std::system_error that names the call.
 //
+//     UniqueFd listening = net::listen_on(net::Address::tcp("127.0.0.1", 0));
+//     net::Address address = net::Address::of_local_end(listening.get());   // with the port that was chosen
+//
 // Every socket is non-blocking and close-on-exec from its first instant.
 #pragma once
 
@@ -12,6 +15,7 @@
 
 namespace stepwise::net {
 
+// `family`: AF_INET, AF_INET6, AF_UNIX. socket(2).
 UniqueFd make_stream_socket(int family);
 
 struct ListenOptions {

@@ -1,5 +1,9 @@
 // Stream: one connected socket for a coroutine: read when you want bytes, write without waiting, drain when it is much.
 //
+//     net::Stream stream = co_await net::Stream::connect("127.0.0.1", port);
+//     stream.write("GET / HTTP/1.0\r\n\r\n");
+//     std::optional<std::string> line = co_await stream.read_until("\r\n");
+//
 // Reads go straight into the caller's buffer; only read_until keeps what came behind the delimiter. Writes are corked
 // and sent at the turn's end. Move-only; its end sends what was written and closes in order (see Transport). One task
 // may read and one may write or drain at a time. Every await here is cancel-safe: a cancelled read has taken no byte

@@ -1,6 +1,10 @@
 // One connected socket: bytes that arrive are given to a handler, bytes that leave are corked within a turn and sent
 // once before the loop polls. What asyncio calls a transport and its protocol.
 //
+//     net::Transport::Owner transport = net::Transport::make(loop, std::move(socket), &handler, {});
+//     transport->start_receiving();
+//     net::append(*transport, "hello ");
+//
 // Owned by a Transport::Owner. When that lets go, what was written is still sent and the socket closed in order: our
 // end first, then what the peer still sends is read and dropped until it ends too or linger_timeout has passed, so that
 // a reset does not destroy the last bytes (RFC 9112 §9.6). `abort` closes at once. The object itself lives until the

@@ -1,5 +1,8 @@
 // Url: where a client goes and what it asks for there, as a value: http, https, ws or wss (RFC 9110 §4.2, RFC 6455 §3).
 //
+//     std::string error;
+//     std::optional<net::Url> url = net::Url::parse("http://example.com:8080/a?b", error);
+//
 // What it holds was checked by `parse`, strictly (RFC 3986): the host and the path can be written into a request as
 // they are. Scheme and host are in lower case; the path stays as it was written, escapes and dots included. The
 // fragment is left out, as it is never sent (RFC 9110 §7.1). User information is refused: it is how a link lies about

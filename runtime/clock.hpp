@@ -1,5 +1,10 @@
 // The loop's idea of time. A test gives its loop a ManualClock: then nothing waits, and an hour costs nothing.
 //
+//     ManualClock clock(true);
+//     EventLoop::Options options;
+//     options.clock = &clock;
+//     run(sleep_for_an_hour(), options);   // at once
+//
 // `now` counts from an arbitrary start and never goes back (CLOCK_MONOTONIC; clock_gettime(2)).
 #pragma once
 
@@ -11,7 +16,7 @@ class Clock {
 public:
     virtual ~Clock() = default;
     virtual TimePoint now() noexcept = 0;
-    // How long the loop may block until `due`.
+    // How long the loop may block until `due`, in nanoseconds.
     virtual Duration wait_for(TimePoint due) noexcept = 0;
     // The loop has nothing to run and nothing in flight, and its next timer is due at `due`.
     virtual void idle_until(TimePoint due) noexcept = 0;

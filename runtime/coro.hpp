@@ -1,9 +1,15 @@
 // Coro<T>: a coroutine object. Lazy, move-only, the owner of its frame; `co_await` runs it inside the awaiting Task.
 //
+//     Coro<int> answer(int question) {
+//         co_await sleep(1s);
+//         co_return 2 * question;
+//     }
+//     int doubled = co_await answer(21);   // in another Coro
+//
 // The frame ends with the Coro. A Coro runs at most once, and only inside a Task: give it to EventLoop::create_task,
 // run, gather …, or await it in another Coro. Its parameters are copied into the frame as they are declared: a
-// reference parameter must outlive the frame, which an awaiting caller guarantees and a spawned task does not. One
-// thread.
+// reference parameter must outlive the frame, which an awaiting caller guarantees and a spawned task does not. To make
+// one throws std::bad_alloc where there is no memory for its frame. One thread.
 #pragma once
 
 #include <stepwise/runtime/errors.hpp>
@@ -137,6 +143,8 @@ public:
     }
     ~Coro() { destroy(); }
 
+    // Once: std::logic_error for one that was started or moved away. Throws what the body throws, and is as cancel-safe
+    // as the awaits in it.
     bool await_ready() const noexcept { return false; }
     // Resumed by the trampoline of the same task, when the child frame returns; the child lives in this Coro until
     // then.

@@ -1,5 +1,8 @@
 // Unpredictable numbers from the kernel, fetched many at a time: getrandom(2).
 //
+//     std::array<std::byte, 16> session_id;
+//     loop.entropy().fill(session_id);
+//
 // One per loop, for what must not be guessed by a peer: mask keys, nonces. One thread.
 #pragma once
 
@@ -21,6 +24,7 @@ public:
         if (left_ == 0) refill();
         return numbers_[--left_];
     }
+    // Throws as the call above.
     void fill(std::span<std::byte> bytes);
 
 private:

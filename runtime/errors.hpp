@@ -1,5 +1,11 @@
 // The errors of the runtime. A failed system call is std::system_error naming the call; a caller's mistake that can
 // cross the API is std::logic_error; cancellation is neither, so that `catch (const std::exception&)` does not eat it.
+//
+//     try {
+//         co_await timeout(200ms, fetch_page());
+//     } catch (const TimeoutError& error) {
+//         log(error.what());
+//     }
 #pragma once
 
 #include <cerrno>

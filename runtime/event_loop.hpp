@@ -1,6 +1,12 @@
 // EventLoop: one thread's loop. A turn polls the reactor, fires the timers that are due, then runs exactly the handles
 // that are ready at that point; what becomes ready meanwhile runs in the next turn.
 //
+//     int code = run(serve());   // a Coro<int>; or, by hand:
+//
+//     EventLoop loop;
+//     loop.call_later(10ms, [&] { loop.stop(); });
+//     loop.run_forever();
+//
 // It owns its tasks until they are done, its call nodes, its reactor and its thread pool. Everything but
 // call_soon_threadsafe and wakeups by signals belongs to the thread that runs it (law 5): elsewhere std::logic_error.
 // Its end destroys what is left: pending tasks are cancelled without running further, queued calls are not made.
@@ -79,12 +85,13 @@ public:
     // The same; throws std::logic_error if there is none.
     static EventLoop& current();
 
-    // One turn. Blocks until there is something to do only if `may_block`.
+    // One turn. Blocks until there is something to do only if `may_block`. std::logic_error from inside of a turn, and
+    // where another loop runs on this thread.
     void run_once(bool may_block = true);
-    // Runs until `stop`.
+    // Runs until `stop`. std::logic_error as run_once.
     void run_forever();
-    // Runs until the task is done; gives its result or throws its error. std::logic_error if stop() came first, or if
-    // the loop runs already: then nothing is started.
+    // Runs until the task is done; gives its result or throws its error. std::logic_error if stop() came first, if no
+    // task can go on (see diagnostics/lint.hpp: deadlock), or if a loop runs already: then nothing is started.
     template <class T>
     T run_until_complete(Coro<T> main) {
         check_may_run();
@@ -103,6 +110,7 @@ public:
     void stop();
     bool is_running() const noexcept { return running_; }
 
+    // Of the loop's clock: no time of day, see clock.hpp.
     TimePoint time() noexcept { return clock_->now(); }
     // `delay` from now; the end of time where that is farther than it can be told.
     TimePoint time_after(Duration delay) noexcept {
@@ -111,6 +119,7 @@ public:
     }
 
     // `function()` runs in the next turn, in the order of the calls. What it throws goes to the exception handler.
+    // std::bad_alloc, of this and of those that follow: nothing will be called.
     template <class Function>
     Handle call_soon(Function function) {
         check_thread("EventLoop::call_soon");
@@ -118,6 +127,7 @@ public:
         ready_.push(node);
         return Handle(node, timers_);
     }
+    // Not before `due`, of the loop's clock; those that are due at the same time in the order of the calls.
     template <class Function>
     Handle call_at(TimePoint due, Function function) {
         check_thread("EventLoop::call_at");
@@ -139,7 +149,8 @@ public:
     }
 
     // Starts in the next turn. The frame must own what it uses: references among its parameters must outlive the task.
-    // Start::eagerly: its first step runs now, inside of this call, up to its first wait or its end.
+    // Start::eagerly: its first step runs now, inside of this call, up to its first wait or its end. std::logic_error
+    // for a Coro that was started or moved away.
     template <class T>
     Task<T> create_task(Coro<T> body, Start when = Start::soon,
                         std::source_location made_at = std::source_location::current()) {
@@ -151,6 +162,7 @@ public:
         state->begin(std::move(body), when);
         return task;
     }
+    // Pending; who has a copy may set its result.
     template <class T = void>
     Future<T> create_future(std::source_location made_at = std::source_location::current()) {
         check_thread("EventLoop::create_future");
@@ -173,7 +185,8 @@ public:
 
     // `callback` runs each time that the descriptor is readable (writable), until it is removed. Replaces an earlier
     // one. For foreign libraries that own a descriptor; the loop does not read, and does not close. Await no io::
-    // operation on the same one: the last removal makes the reactor forget it.
+    // operation on the same one: the last removal makes the reactor forget it. Throws std::system_error for what cannot
+    // be polled: EBADF.
     void add_reader(int fd, Callback callback);
     void add_writer(int fd, Callback callback);
     // False if there was none. Must come before the descriptor is closed.
@@ -181,8 +194,10 @@ public:
     bool remove_writer(int fd);
 
     // `callback` runs on the loop for each delivery, or burst of deliveries, of the signal. The earlier disposition
-    // comes back with remove_signal_handler or the loop's end. One loop per signal: std::logic_error. sigaction(2).
+    // comes back with remove_signal_handler or the loop's end. One loop per signal: std::logic_error. std::system_error
+    // for one that cannot be caught. sigaction(2).
     void add_signal_handler(int signal_number, Callback callback);
+    // False if there was none.
     bool remove_signal_handler(int signal_number);
 
     // What nobody caught: of callbacks, of tasks whose result nobody can ask for. nullptr: back to a line on stderr.
@@ -276,7 +291,8 @@ private:
 };
 
 // Makes a loop, runs `main` to its end, cancels the tasks that are left, lets what was written leave (one more turn),
-// and gives the result: asyncio.run.
+// and gives the result, or throws what `main` threw: asyncio.run. Throws as the loop's constructor and
+// run_until_complete do.
 template <class T>
 T run(Coro<T> main, EventLoop::Options options = {}) {
     EventLoop loop(std::move(options));

@@ -23,6 +23,7 @@ public:
 
     // Throws std::system_error when the descriptor cannot be polled.
     void add(int fd, Direction direction, std::function<void()> callback);
+    // False if there was none.
     bool remove(int fd, Direction direction) noexcept;
     // Removes all. False if there was none.
     bool clear() noexcept;

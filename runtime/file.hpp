@@ -1,8 +1,9 @@
 // File: a file to await, so that a slow disk holds nobody else up: io_uring reads and writes itself, with epoll a
 // thread of the loop's pool does. Such a thread opens it and syncs it either way.
 //
-//     std::string text = co_await read_file("/etc/hostname");
+//     std::string text = co_await read_file("names.txt");
 //     File log = co_await File::open("log.txt", O_WRONLY | O_CREAT | O_APPEND);
+//     co_await log.write_all("one line\n");
 //
 // Owns its descriptor. Every await is cancel-safe in that it leaves no operation behind; a cancelled write may have
 // been done in part. Errors are std::system_error and name the path. The loop's thread.
@@ -40,6 +41,7 @@ public:
     Coro<void> write_all(std::string_view bytes);
     // What was written is on the disk: fdatasync(2).
     Coro<void> sync();
+    // In bytes: fstat(2).
     Coro<std::uint64_t> size() const;
 
     int fd() const noexcept { return fd_.get(); }
@@ -57,8 +59,9 @@ private:
 
 inline constexpr std::size_t file_bytes_max_default = 64 * 1024 * 1024;
 
+// All of it. LimitError for more than bytes_max.
 Coro<std::string> read_file(std::string path, std::size_t bytes_max = file_bytes_max_default);
-// Made anew, or emptied first.
+// Made anew, or emptied first, with mode_default. A write that fails, or is cancelled, may leave a part.
 Coro<void> write_file(std::string path, std::string bytes);
 
 }  // namespace stepwise

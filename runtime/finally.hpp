@@ -50,6 +50,7 @@ void report_cleanup(std::exception_ptr error) noexcept;
 
 inline constexpr Duration cleanup_deadline_default = std::chrono::seconds(10);
 
+// `deadline`: for the cleanup, from its begin.
 template <class T>
 Coro<T> finally(Coro<T> body, Coro<void> cleanup, Duration deadline = cleanup_deadline_default) {
     std::optional<detail::Stored<T>> result;

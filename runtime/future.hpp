@@ -1,5 +1,9 @@
 // Future<T>: a result that is not there yet. pending → result, exception or cancelled, once and for good.
 //
+//     Future<int> future = loop.create_future<int>();
+//     loop.call_later(1s, [future]() mutable { future.set_result(42); });
+//     int value = co_await future;
+//
 // A Future is a handle; copies share one state. Done callbacks run through the ready queue, in the order in which they
 // were added, never inside set_result. Awaiting a done future does not suspend. Cancelling a task that awaits a future
 // cancels the future too, as in asyncio. One thread: the loop's.
@@ -216,6 +220,7 @@ public:
     void set_result(Args&&... args) {
         detail::settable<T>(*state_).set_result(std::forward<Args>(args)...);
     }
+    // The same; std::invalid_argument for nullptr.
     void set_exception(std::exception_ptr error) { detail::settable<T>(*state_).set_exception(std::move(error)); }
     // False if it was done already. A Task is asked to stop and is done some turns later.
     bool cancel() { return state_->cancel(); }
@@ -225,14 +230,18 @@ public:
         state_->check_result();
         if constexpr (!std::is_void_v<T>) return static_cast<const T&>(detail::value_of<T>(*state_));
     }
+    // nullptr for a result. Throws as result() does, but for the exception that was set.
     std::exception_ptr exception() const { return state_->exception(); }
 
-    // `callback(Future<T>)` is run by the loop, in a later handle, also when the future is done already.
+    // `callback(Future<T>)` is run by the loop, in a later handle, also when the future is done already. What it throws
+    // goes to the exception handler. std::logic_error on a thread that is not the loop's.
     template <class Callback>
     void add_done_callback(Callback callback);
 
     // An lvalue gives a reference that lives as long as the future; an rvalue (`co_await std::move(future)`, or a
-    // temporary) gives the value: moved out where nobody else holds the future or the type cannot be copied.
+    // temporary) gives the value: moved out where nobody else holds the future or the type cannot be copied. Throws
+    // what result() throws. Cancel-safe: a cancelled await has cancelled the future, unless the task was cancelled
+    // before it awaited: then the future is left alone.
     detail::FutureAwaiter<T, false> operator co_await() const& noexcept {
         return detail::FutureAwaiter<T, false>(*state_);
     }

@@ -1,9 +1,11 @@
 // gather: runs Coros side by side, each as a task, and gives their results in the order in which they were written.
 //
-// `co_await gather(std::move(first), std::move(second))` gives a tuple (void becomes std::monostate), a vector of Coros
-// a vector of results (void: nothing), a map of Coros a map of results under the same keys. The first error is thrown
-// as soon as it happens; the other children run on, as in asyncio. Cancelling the task that waits cancels all children;
-// then it waits until they have ended.
+//     auto [first, second] = co_await gather(answer(1), fetch_page());
+//     std::vector<int> all = co_await gather(std::move(bodies));   // a std::vector<Coro<int>>
+//
+// Coros give a tuple (void becomes std::monostate), a vector of Coros a vector of results (void: nothing), a map of
+// Coros a map of results under the same keys. The first error is thrown as soon as it happens; the other children run
+// on, as in asyncio. Cancelling the task that waits cancels all children; then it waits until they have ended.
 #pragma once
 
 #include <stepwise/runtime/event_loop.hpp>
@@ -206,6 +208,8 @@ private:
 
 }  // namespace detail
 
+// The children start when it is awaited, inside a task: std::logic_error for one that was started or moved away.
+// Cancel-safe: no child is left when it throws; results that had come are dropped.
 template <class... Ts>
 detail::GatherTuple<Ts...> gather(Coro<Ts>... bodies) noexcept {
     return detail::GatherTuple<Ts...>(std::move(bodies)...);

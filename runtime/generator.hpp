@@ -62,6 +62,10 @@ struct YieldedValue<Yield> {
 
 }  // namespace detail
 
+//     Generator<int> count_to(int last) {
+//         for (int number = 1; number <= last; ++number) co_yield number;
+//     }
+//     for (int number : count_to(3)) use(number);
 template <class Yield, class Send = void>
 class [[nodiscard]] Generator {
     static_assert(!std::is_reference_v<Send>, "a sent value is kept in the frame until co_yield returns it");

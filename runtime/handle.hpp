@@ -1,5 +1,8 @@
 // A call that the loop will make: what call_soon, call_later and call_at return, to be able to cancel it.
 //
+//     Handle reminder = loop.call_later(30s, remind);
+//     reminder.cancel();   // it will not be called
+//
 // The node behind it belongs to the loop, which reuses it when the call was made or cancelled: the handle carries the
 // generation that it means, so that a late cancel() does nothing. A handle may be copied and dropped freely and must
 // not be used after the loop has ended. One thread.

@@ -1,5 +1,8 @@
 // One system call as one await: what asyncio calls sock_recv and its kin, for descriptors that the caller owns.
 //
+//     std::size_t count = co_await io::recv(socket, buffer);   // 0: the peer has ended
+//     co_await io::send(socket, text);
+//
 // The awaiter owns the operation and the buffer is the caller's: both stay where they are until the kernel has let go.
 // Cancel-safe: if the completion wins, its result is delivered and the cancellation is thrown at the next await, so no
 // byte is lost; else CancelledError, and nothing was transferred. A failed call throws std::system_error naming it.

@@ -2,7 +2,7 @@
 //
 //     LoopGroup group(4);
 //     group.start(serve);               // Coro<void> serve(LoopGroup& group, std::size_t index), on each loop
-//     group.post(2, [] { … });          // on loop 2, from any thread
+//     group.post(2, [] { reload(); });  // on loop 2, from any thread
 //     group.join();                     // when all have returned; throws the first error
 //
 // What one loop owns stays on it (law 5): hand over values, sockets by their UniqueFd, immutable bytes by SharedBytes.

@@ -81,6 +81,7 @@ public:
     std::optional<ProcessEnd> end() const noexcept { return end_; }
     // False if it has ended. Throws std::system_error, EINVAL for what is no signal.
     bool send_signal(int number);
+    // Asks it to end, and ends it: SIGTERM, SIGKILL. wait() reaps it.
     bool terminate() { return send_signal(SIGTERM); }
     bool kill() { return send_signal(SIGKILL); }
 

@@ -31,7 +31,8 @@ public:
 
 }  // namespace detail
 
-// Inside a task.
+// Inside a task. Gives the result, or throws what the task ended with. Cancel-safe: a cancelled wait leaves the task
+// alone.
 template <class T>
 [[nodiscard]] detail::ShieldedWait<T> shield(Future<T> future) noexcept {
     return detail::ShieldedWait<T>(std::move(future));

@@ -23,6 +23,7 @@ public:
     // Replaces this loop's own. std::logic_error if another loop has it, std::system_error for a signal that cannot be
     // caught (sigaction(2)).
     void add(int signal_number, std::function<void()> callback);
+    // False if there was none.
     bool remove(int signal_number) noexcept;
     // Removes all. False if there was none.
     bool clear() noexcept;

@@ -1,6 +1,8 @@
 // sleep: suspends the task for a time of the loop's clock. `co_await sleep(0s)` lets everything that is ready run
 // first.
 //
+//     co_await sleep(100ms);
+//
 // An awaiter, not a coroutine: it needs no frame, and its timer node lives in the sleeper's. Cancel-safe: a cancelled
 // sleep ends at once with CancelledError and leaves nothing behind.
 #pragma once
@@ -58,7 +60,7 @@ private:
     bool interrupted_ = false;
 };
 
-// Any thread's coroutine may call it inside a task; a negative duration is zero.
+// Inside a task. For at least `duration` of the loop's clock, in nanoseconds; a negative one is zero.
 inline Sleep sleep(Duration duration) noexcept {
     return Sleep(duration);
 }

@@ -1,8 +1,12 @@
 // Task<T>: a Future<T> whose result a coroutine makes, driven by the loop one step at a time.
 //
+//     Task<int> task = loop.create_task(answer(21)).set_name("answer");
+//     int doubled = co_await task;
+//
 // The loop holds every task until it is done: a handle may be dropped, the task runs on. The root frame ends when the
 // task is done, or when the loop closes. An exception that ends a task is kept for whoever asks; if nobody can ask any
-// more it is reported. One thread.
+// more it is reported. Awaiting a task is cancel-safe: the task is cancelled with the one that waits, and the wait ends
+// when it has; one that was cancelled before it awaits leaves it alone. One thread: the loop's.
 #pragma once
 
 #include <stepwise/runtime/future.hpp>
@@ -64,11 +68,14 @@ public:
     // Made by EventLoop::create_task.
     explicit Task(detail::TaskState<T>& state) noexcept : Future<T>(state) {}
 
+    // "Task-7" unless set: for reports.
     std::string name() const { return task().name(); }
     Task& set_name(std::string name) {
         task().set_name(std::move(name));
         return *this;
     }
+    // To be called before the first step: that one runs even if the task is cancelled by then, so that an end which
+    // must be told at least begins. Its awaits throw as any other's.
     Task& start_even_if_cancelled() noexcept {
         task().start_even_if_cancelled();
         return *this;
@@ -77,6 +84,7 @@ public:
     bool cancel(std::string reason = {}) { return task().request_cancel(std::move(reason)); }
     // How many cancellations were asked for and not taken back; every await throws while there is one.
     int cancelling() const noexcept { return task().cancelling_in_all(); }
+    // Takes one back; how many are left.
     int uncancel() noexcept { return task().uncancel(); }
 
 private:

@@ -1,5 +1,10 @@
-// timeout: runs a Coro, and cancels it when the time is up: `co_await timeout(2s, fetch())`. timeout_at: at a time of
-// the loop's clock, so that several share one deadline.
+// timeout: runs a Coro, and cancels it when the time is up. timeout_at: at a time of the loop's clock, so that several
+// share one deadline.
+//
+//     std::string page = co_await timeout(2s, fetch_page());
+//     TimePoint due = loop.time_after(2s);
+//     co_await timeout_at(due, first_half());
+//     co_await timeout_at(due, second_half());
 //
 // The body runs as a child frame of the same task, so nothing is spawned. When the time is up the task is asked to
 // cancel; if the body ends with that CancelledError it becomes TimeoutError here, and if it still returns a result,
@@ -63,13 +68,14 @@ private:
     bool fired_ = false;
 };
 
-// Throws TimeoutError when `limit` has passed first. A limit of zero or less lets the body run up to its first wait.
+// Throws TimeoutError when `limit` has passed first, else what the body throws. A limit of zero or less lets the body
+// run up to its first wait. Cancel-safe as its body is; no timer is left.
 template <class T>
 Timeout<T> timeout(Duration limit, Coro<T> body) noexcept {
     return Timeout<T>(limit, std::move(body));
 }
 
-// Throws TimeoutError when the loop's clock reaches `due` first.
+// The same, when the loop's clock reaches `due` first.
 template <class T>
 Timeout<T> timeout_at(TimePoint due, Coro<T> body) noexcept {
     return Timeout<T>(due, std::move(body));

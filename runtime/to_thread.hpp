@@ -1,5 +1,6 @@
-// to_thread: runs a function that blocks on a thread of the loop's pool: `int n = co_await to_thread(count_lines,
-// path)`.
+// to_thread: runs a function that blocks on a thread of the loop's pool.
+//
+//     int lines = co_await to_thread(count_lines, path);
 //
 // Its result, or exception, comes back on the loop. The function and its arguments are moved to that thread: what they
 // refer to must live until it has ended and bear being used there. Cancel-safe in that the wait ends at once; a

@@ -1,5 +1,8 @@
 // Owns one file descriptor and closes it at the end. Move-only; -1 is none. No thread of its own.
 //
+//     UniqueFd file(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+//     if (!file) throw_system_error(errno, "open");
+//
 // It does not tell a reactor: whoever used the descriptor with one calls Reactor::forget first.
 #pragma once
 

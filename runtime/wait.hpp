@@ -66,7 +66,8 @@ std::vector<Future<T>> as_futures(const std::vector<Task<T>>& tasks) {
 
 }  // namespace detail
 
-// Cancel-safe: a cancelled wait leaves the futures alone. At once if it is over already; of no futures, too.
+// Inside a task. At once if it is over already; of no futures, too. Cancel-safe: a cancelled wait leaves the futures
+// alone.
 template <class T>
 detail::WaitVector<T> wait(std::vector<Future<T>> futures, WaitFor until = WaitFor::all) {
     return detail::WaitVector<T>(std::move(futures), until);
@@ -162,6 +163,7 @@ private:
     AsCompleted& completed_;
 };
 
+// It may be let go of before its end; what the futures still give is left to others.
 template <class T>
 AsCompleted<T> as_completed(std::vector<Future<T>> futures) {
     return AsCompleted<T>(std::move(futures));
@@ -189,7 +191,8 @@ Coro<void> cancel_all(const std::vector<Task<T>>& tasks) {
 }  // namespace detail
 
 // The result of the first to end, or what it threw; it returns when the others have ended, too. What they still fail
-// with goes to the loop's exception handler. Of none: std::invalid_argument. Cancelling it cancels all.
+// with goes to the loop's exception handler. Of none: std::invalid_argument. Cancel-safe: all are cancelled, and it
+// ends when they have.
 template <class T>
 Coro<T> race(std::vector<Coro<T>> bodies) {
     if (bodies.empty()) throw std::invalid_argument("race: there must be at least one body");

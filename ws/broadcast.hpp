@@ -1,6 +1,10 @@
 // Broadcast: a group of connections that all get the same messages. Each message is encoded once, and its bytes are
 // shared.
 //
+//     room.add(connection);      // in open()
+//     room.send("somebody came");
+//     room.remove(connection);   // in on_close()
+//
 // A connection is a member from add() to remove(), which its on_close must call; a member twice is a mistake that
 // asserts. Nobody waits for anybody: a member that reads too slowly ends by its own queued_bytes_max. The loop's
 // thread: elsewhere std::logic_error. For members of several loops, or a sender that is a thread: SharedBroadcast.

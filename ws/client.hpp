@@ -1,5 +1,9 @@
-// A WebSocket client: `auto connection = co_await ws::connect("ws://host:port/path")`, then what a server's coroutine
-// does, too: `co_await connection->send(text)`, `while (auto message = co_await connection->receive())`, `close()`.
+// A WebSocket client: connects, then does what a server's coroutine does, too.
+//
+//     ws::ClientConnection connection = co_await ws::connect(url);   // "ws://host:port/path"
+//     co_await connection->send("hello");
+//     auto message = co_await connection->receive();
+//     if (message) use(message->data());
 //
 // Who holds the ClientConnection owns the connection's face, not its end: letting go of one that is open starts the
 // close handshake (1000), which goes on by itself; await wait_closed() to see it through. The loop's thread; the

@@ -1,6 +1,10 @@
 // The opening handshake, client side (RFC 6455 §4.1): what a request must have besides its target and Host, and whether
 // a response opens the connection.
 //
+//     std::string key = ws::make_client_key(random);
+//     ws::UpgradeResponse response{.status = 101};
+//     std::optional<net::ProtocolError> refused = ws::check_response(response, key);
+//
 // Bytes and views only: it knows no HTTP types, draws no random numbers (the key's bytes are given), and what a server
 // answers never throws.
 #pragma once

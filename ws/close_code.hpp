@@ -1,5 +1,8 @@
 // The numbers that say why a WebSocket connection ended: RFC 6455 §7.4.1 and the registry that it set up (1012–1014).
 //
+//     std::string_view words = ws::name(ws::CloseCode::going_away);            // "going away"
+//     bool sendable = ws::is_valid_on_wire(ws::CloseCode::abnormal_closure);   // false
+//
 // A CloseCode may hold any 16-bit number, as peers send numbers that no list knows. `is_valid_on_wire` tells which may
 // stand in a Close frame; 1005, 1006 and 1015 are only ever made locally, to report what did not arrive.
 #pragma once

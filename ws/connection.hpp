@@ -1,5 +1,9 @@
 // A WebSocket connection of either end: frames to messages, messages to its face, keepalive, the close handshake.
 //
+//     Coro<void> echo(ws::Connection& connection) {
+//         while (auto message = co_await connection.receive()) co_await connection.send(message->data());
+//     }
+//
 // It belongs to itself, and ends when the connection is closed and its face will do no more: of a server's, a coroutine
 // or a handler object (see route.hpp); of a client's, whoever holds the ClientConnection (see connect.hpp). Messages
 // that the face has not taken yet wait here; reading stops while they are many, and while the peer does not take what

@@ -1,5 +1,7 @@
 // One WebSocket frame: its header read and written, its payload masked (RFC 6455 §5).
 //
+//     ws::append_frame(sink, ws::Opcode::text, "hello", true, key);
+//
 //    byte 0: FIN, three reserved bits, opcode     byte 1: MASK, 7-bit length (126: two bytes follow, 127: eight)
 //    then the longer length, then the four bytes of the mask key where MASK is set, then the payload
 //

@@ -1,10 +1,10 @@
 // WebSocketHandler: the Tornado-like face of a connection. Derive from it, write on_message, and route it with
-// `ws::handler<Chat>(arguments…)`: one object serves one connection.
+// `ws::handler<Chat>(options, arguments…)`: one object serves one connection.
 //
-//     open()               after the handshake; request() is there until it has returned
-//     on_message(message)  required. Plain: takes ws::MessageView or std::string_view. Coro<void>: takes ws::Message
-//     on_close()           last, always, once: close_code() and close_reason() say why
-//     check_origin(origin) before the handshake; the default lets in only pages of the same origin
+//    open()               after the handshake; request() is there until it has returned
+//    on_message(message)  required. Plain: takes ws::MessageView or std::string_view. Coro<void>: takes ws::Message
+//    on_close()           last, always, once: close_code() and close_reason() say why
+//    check_origin(origin) before the handshake; the default lets in only pages of the same origin
 //
 // A hook may be plain or return Coro<void>: it is called or awaited either way, one at a time per connection and in
 // order, also on_close. The loop's thread.
@@ -17,6 +17,9 @@
 
 namespace stepwise::ws {
 
+//     struct Echo : ws::WebSocketHandler {
+//         void on_message(ws::MessageView message) { write_message(message.data, !message.is_text); }
+//     };
 class WebSocketHandler {
 public:
     WebSocketHandler() = default;

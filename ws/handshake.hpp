@@ -1,5 +1,9 @@
 // The opening handshake, server side (RFC 6455 §4.2): is this HTTP request a WebSocket upgrade that we can accept?
 //
+//     ws::UpgradeRequest request{.method = "GET"};
+//     request.add_field("Upgrade", "websocket");
+//     ws::UpgradeResult result = ws::check_upgrade(request);
+//
 // Bytes and views only: an UpgradeRequest borrows the field values of an HTTP request and knows no HTTP types. The
 // answer is a value: UpgradeAccepted has what the 101 response says, UpgradeRejected the status and fields of the
 // refusal. Whether the page's origin may connect is the application's decision; `same_origin` is the usual one.

@@ -1,5 +1,8 @@
 // A received message: MessageView where a hook cannot suspend, Message where it can.
 //
+//     ws::Message kept(view);
+//     std::string_view text = kept.data();
+//
 // A Message owns its bytes, in a block of the frame pool where they are few. Move-only; any thread may hold it, the one
 // that ends it keeps the memory. A text is valid UTF-8.
 #pragma once

@@ -1,5 +1,9 @@
 // A WebSocket connection after its handshake, without I/O: bytes in, events out (RFC 6455), for both ends.
 //
+//     ws::Protocol protocol(ws::Role::server);
+//     protocol.receive_data(bytes);
+//     ws::Protocol::Event event = protocol.next_event();   // until it is NeedMore
+//
 // receive_data(bytes), then next_event() until NeedMore. Payloads are unmasked in place, in the caller's bytes: a whole
 // unfragmented frame is a view of them, neither copied nor allocated; what arrives in parts is joined in one owned
 // buffer that never grows faster than the bytes that came. A view is good until the next call of either function, and

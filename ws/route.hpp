@@ -1,7 +1,7 @@
 // The two ways to serve WebSocket connections on an http::Router:
 //
-//     router.get("/chat", ws::handler<Chat>(room));      an object per connection, with hooks (handler.hpp)
-//     router.get("/echo", ws::coroutine(echo));          a coroutine per connection: Coro<void> echo(ws::Connection&)
+//     router.get("/chat", ws::handler<Chat>(options, std::ref(room)));   // an object per connection (handler.hpp)
+//     router.get("/echo", ws::coroutine(echo));   // a coroutine per connection: Coro<void> echo(ws::Connection&)
 //
 // A coroutine's connection is closed with 1000 when it returns, with 1011 when it throws, and lives until then.
 #pragma once

@@ -1,5 +1,7 @@
 // SharedBroadcast: a Broadcast whose members belong to several loops: one room, whichever loop a connection came to.
 //
+//     everybody.send("from any thread");
+//
 // Each message is encoded once, and every loop sends the same bytes to its own members, in one order: if someone hears
 // A before B, all do. Members of the loop that send() is called on get it at once, others when their loop comes to it.
 // A connection is a member from add() to remove(), which its on_close must call; both on the connection's loop. A loop

@@ -1,5 +1,7 @@
 // UTF-8 checked as it arrives (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF.
 //
+//     bool valid = ws::is_valid_utf8("gr\xC3\xBC\xC3\x9F");
+//
 // A Utf8Validator keeps its place inside a code point between two calls, so text may be cut anywhere, and it fails at
 // the first byte that no valid text can have there, not at the end. Three bytes of state; it holds no text.
 #pragma once

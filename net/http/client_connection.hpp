@@ -1,6 +1,10 @@
 // ClientConnection: one connection to a server, from a request's bytes to its response's events. The client's half of
 // what `connection` is to a server.
 //
+//     http::ClientConnection connection(std::move(stream), limits);
+//     connection.send("GET", head, "");
+//     http::ResponseEvent event = co_await connection.next_event();
+//
 // It decides nothing: which server, how long to wait, whether to follow or to ask again is for its user. Requests are
 // answered in their order. It owns its stream and one receive buffer, and closes without ceremony at its end: what was
 // not sent is gone. Not movable; the loop's thread. A server's mistake is an event; a lost connection is thrown.

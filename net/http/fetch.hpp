@@ -1,4 +1,7 @@
-// fetch: one request, one response: `http::FetchResponse response = co_await http::fetch("http://127.0.0.1:8000/")`.
+// fetch: one request, one response.
+//
+//     http::FetchResponse response = co_await http::fetch(url);
+//     if (!response.error) log(response.body);
 //
 // Whatever goes wrong on the way is a value: `response.error`. A server that answers 404 has answered; `ok()` asks for
 // both, and `throw_if_failed()` is for those who would rather have an exception. Everything is bounded, in time and in

@@ -2,6 +2,8 @@
 // regard to case. What goes in is checked, so that no application can be tricked into splitting a message or into two
 // framings: a name that is no token, a control character in a value, or a field that the writers make themselves
 // (Connection, Content-Length, Date, Keep-Alive, Transfer-Encoding) throws std::invalid_argument.
+//
+//     response.headers.set("Cache-Control", "no-store").add("Set-Cookie", "a=1").add("Set-Cookie", "b=2");
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,8 @@
 // What a handler gets and what it gives: Request and Response.
 //
+//     std::string name = request.argument("name").value_or("you");
+//     return http::Response::text("Hello, " + name + "!\n");
+//
 // A Request borrows: its texts view the parser's head and the receive buffer, and are as short-lived. `own()` copies
 // every byte that it views into its own block, so that a handler which suspends may keep it. The server reuses one
 // object for request after request, borrowed or owned, without allocating once its memory has grown.

@@ -1,6 +1,10 @@
 // The server's side of HTTP/1.1 as a machine without I/O: bytes in, events out (RFC 9112). A peer's mistake is an
 // event too, never an exception, and the same one again at every later call.
 //
+//     http::RequestParser parser;
+//     parser.receive_data(bytes);
+//     http::Event event = parser.next_event();   // until it is NeedMore
+//
 // It parses in place, in the bytes that `receive_data` was given. Only the start of a head or of a trailer section that
 // has not ended yet is copied, when `next_event` says NeedMore; then the caller's bytes may go. How much that can be is
 // bounded by ParserLimits. Between messages it holds no bytes at all.

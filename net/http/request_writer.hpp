@@ -2,6 +2,9 @@
 // Content-Length and Transfer-Encoding, so that a request cannot contradict itself, and checks what the caller's texts
 // could smuggle in: a CR, LF or space in a method or a target ends here.
 //
+//     net::StringSink sink(out);
+//     http::write_request_head(sink, {.target = "/users/7", .host = "example.com"});
+//
 // Does no I/O, allocates nothing. The body of a chunked request goes on with `write_chunk` and `write_last_chunk`.
 #pragma once
 

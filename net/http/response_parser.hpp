@@ -34,6 +34,10 @@ struct StartOfResponse {
 using ResponseEvent =
     std::variant<NeedMore, InterimResponse, StartOfResponse, BodyData, EndOfMessage, net::ProtocolError>;
 
+//     http::ResponseParser parser;
+//     parser.expect_response("GET");
+//     parser.receive_data(bytes);
+//     http::ResponseEvent event = parser.next_event();   // until it is NeedMore
 class ResponseParser {
 public:
     explicit ResponseParser(ParserLimits limits = {});

@@ -1,5 +1,9 @@
 // Which handler answers which request: by path, exact or with {names} for whole segments, then by method.
 //
+//     http::Router router;
+//     router.get("/", hello);            // http::Response hello(const http::Request& request)
+//     router.get("/users/{id}", user);   // or Coro<http::Response>: request.path_parameter("id")
+//
 // A handler is a plain function (Response), a coroutine (Coro<Response>) or an UpgradeHandler that takes the connection
 // over. GET answers HEAD too. Exact paths win over patterns, patterns count in the order in which they were added.
 // Filled before the server starts, and only read afterwards.

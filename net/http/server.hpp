@@ -1,5 +1,9 @@
 // An HTTP/1.1 server on one loop: listeners, the connections that they gave, and their orderly end.
 //
+//     http::Server server(loop, std::move(router));
+//     net::Address address = server.listen(net::Address::tcp("127.0.0.1", 0));
+//     co_await server.shutdown(10s);
+//
 // It owns its connections, whatever protocol they speak by now; a handler's frame may outlive its connection. One sweep
 // a second watches every deadline, instead of a timer each. It must end before its loop. The loop's thread.
 #pragma once

@@ -1,4 +1,6 @@
 // Status codes and their phrases (RFC 9110 §15), with the status lines ready-made.
+//
+//     std::string_view phrase = http::reason_phrase(404);   // "Not Found"
 #pragma once
 
 #include <string_view>

@@ -1,6 +1,9 @@
 // Request targets: their four forms, percent-decoding, query arguments, and paths that climb out of their root
 // (RFC 9112 §3.2, RFC 3986). All strict: a broken escape is never passed on as text.
 //
+//     std::optional<std::string> name = http::query_value("id=7&name=Ada+L", "name");   // "Ada L"
+//     bool safe = http::is_safe_path("/pages/%2e%2e/secret");                           // false
+//
 // Works on views, keeps nothing. Decoding a whole path once is for `Request`; decoding twice is for nobody.
 #pragma once
 

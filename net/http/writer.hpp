@@ -2,6 +2,9 @@
 // in a test. It alone decides about Connection, Content-Length, Transfer-Encoding and Date, so that a response cannot
 // contradict itself; `Headers` refuses those names.
 //
+//     net::StringSink sink(out);
+//     http::write_response(sink, response, http::WriteOptions());
+//
 // Does no I/O, has no clock (the date is given), allocates nothing.
 #pragma once
 

@@ -1,5 +1,7 @@
 // Lint: a mistake in a program that the runtime has seen happen, told with its cause, its place and its cure (law 6).
 //
+//     set_lint_handler([&](const Lint& lint) { log(text_of(lint)); });
+//
 // Always on: never_awaited, swallowed_cancellation, destroyed_pending, a certain deadlock. In debug mode
 // (EventLoop::Options::debug, STEPWISE_DEBUG=1) also: blocked_step, long_turn, a possible deadlock, no_backpressure,
 // and where a Coro that is never awaited was made. What is not certain says "perhaps".

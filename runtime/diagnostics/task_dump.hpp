@@ -13,6 +13,7 @@
 
 namespace stepwise {
 
+// Of all tasks, the oldest first, those that wait for each other as a tree.
 std::string dump_tasks(EventLoop& loop);
 // Why this one does not go on: what it waits for, where, since when, and how far those for whom it waits have come.
 std::string why_blocked(const TaskBase& task);

@@ -1,5 +1,9 @@
 // Barrier: tasks wait for each other; when so many have come, all go on, and it is as new.
 //
+//     Barrier barrier(3);
+//     bool is_last = co_await barrier.wait();   // in each of three tasks
+//     if (is_last) sum_up();
+//
 // A task that is cancelled while it waits has not come. It must outlive those who wait. The loop's thread.
 #pragma once
 

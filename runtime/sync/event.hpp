@@ -1,5 +1,8 @@
 // Event: a flag that tasks can wait for. set() lets all who wait go on, and all who come until clear().
 //
+//     co_await event.wait();   // in one task
+//     event.set();             // in another
+//
 // It must outlive those who wait. The loop's thread; from another one: call_soon_threadsafe.
 #pragma once
 

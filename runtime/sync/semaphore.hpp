@@ -41,6 +41,7 @@ public:
         Semaphore* semaphore_ = nullptr;
     };
 
+    // None: all wait until somebody gives one back, which nobody can.
     explicit Semaphore(std::size_t permits) noexcept : free_(permits) {}
 
     // Cancel-safe: a cancelled acquire holds nothing.
