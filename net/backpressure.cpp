@@ -10,7 +10,7 @@ namespace stepwise::net {
 void report_no_backpressure(const Transport& transport, const std::string& what_follows,
                             const std::string& cure) noexcept {
     if (!transport.loop().debug()) return;
-    try {
+    raise_made(Lint::Rule::no_backpressure, [&] {
         Lint lint{Lint::Rule::no_backpressure,
                   fmt::format("{} bytes are queued for descriptor {}{}: {}", transport.queued_bytes(), transport.fd(),
                               describe_socket(transport.fd()), what_follows),
@@ -18,10 +18,8 @@ void report_no_backpressure(const Transport& transport, const std::string& what_
                   cure};
         std::string site = detail::first_place_of_program(detail::capture_stack());
         if (!site.empty()) lint.details.push_back("written at " + site);
-        raise(lint);
-    } catch (...) {
-        // Without memory for it nothing is told.
-    }
+        return lint;
+    });
 }
 
 }  // namespace stepwise::net

@@ -191,7 +191,7 @@ void EventLoop::find_deadlock() {
     quiet_at_ = tasks_made_;
     bool certain = signals_->size() == (debug_ && debug_->has_dump_signal() ? 1 : 0) && detail::is_only_thread();
     if (!certain && !debug_) return;
-    raise(detail::deadlock_lint(*this, certain));
+    raise_made(Lint::Rule::deadlock, [&] { return detail::deadlock_lint(*this, certain); });
     deadlocked_ = certain;
     stopping_ |= certain;
 }

@@ -108,16 +108,13 @@ Lint detail::deadlock_lint(EventLoop& loop, bool certain) {
 }
 
 void report_destroyed_pending(EventLoop& loop) noexcept {
-    try {
-        raise(
-            Lint{Lint::Rule::destroyed_pending,
-                 fmt::format("the loop ended before {} of its tasks did: they are destroyed where they wait, and their "
-                             "futures are cancelled",
-                             loop.task_count()),
-                 told(loop), "await the tasks, or call cancel_all_tasks() before the loop ends, as run() does"});
-    } catch (...) {
-        // Without memory for it nothing is told.
-    }
+    raise_made(Lint::Rule::destroyed_pending, [&] {
+        return Lint{Lint::Rule::destroyed_pending,
+                    fmt::format("the loop ended before {} of its tasks did: they are destroyed where they wait, and "
+                                "their futures are cancelled",
+                                loop.task_count()),
+                    told(loop), "await the tasks, or call cancel_all_tasks() before the loop ends, as run() does"};
+    });
 }
 
 }  // namespace stepwise

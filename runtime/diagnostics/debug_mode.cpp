@@ -70,9 +70,11 @@ DebugMode::DebugMode(EventLoop& loop, Duration step_max, Duration turn_max)
       turn_max_(turn_max),
       began_(std::chrono::steady_clock::now()),
       watch_(step_max, &current_task, &loop, [](const StallWatch::Sample& sample) {
-          // The name is the loop's thread's to read.
-          std::string who = sample.task == nullptr ? "a callback" : fmt::format("Task-{}", sample.task->id());
-          raise(blocked(who, "has kept the loop for two seconds, and still does", sample.stack()));
+          raise_made(Lint::Rule::blocked_step, [&] {
+              // The name is the loop's thread's to read.
+              std::string who = sample.task == nullptr ? "a callback" : fmt::format("Task-{}", sample.task->id());
+              return blocked(who, "has kept the loop for two seconds, and still does", sample.stack());
+          });
       }) {
     begin_frame_sites();
 }
@@ -134,30 +136,25 @@ void DebugMode::run_one(ReadyNode& node) noexcept {
 }
 
 void DebugMode::report_step(Duration lasted, const StallWatch::Sample* sample) noexcept {
-    try {
+    raise_made(Lint::Rule::blocked_step, [&] {
         std::string name = "a callback";
         if (sample == nullptr) name = "a task or a callback";
         if (sample != nullptr && sample->task != nullptr) name = sample->task->name();
-        raise(blocked(name, fmt::format("has kept the loop for {:.3f} s", seconds(lasted)),
-                      sample == nullptr ? std::span<void* const>() : sample->stack()));
-    } catch (...) {
-        // Without memory for it nothing is told.
-    }
+        return blocked(name, fmt::format("has kept the loop for {:.3f} s", seconds(lasted)),
+                       sample == nullptr ? std::span<void* const>() : sample->stack());
+    });
 }
 
 void DebugMode::report_turn(Duration lasted, int handles) noexcept {
-    try {
-        raise(
-            Lint{Lint::Rule::long_turn,
-                 fmt::format("one turn of the loop took {:.3f} s for {} handles: timers and sockets waited for all of "
-                             "them",
-                             seconds(lasted), handles),
-                 {},
-                 "let fewer run in one turn: await between two pieces (sleep(0s)), a Semaphore held across it; or more "
-                 "loops "
-                 "(LoopGroup)"});
-    } catch (...) {
-    }
+    raise_made(Lint::Rule::long_turn, [&] {
+        return Lint{Lint::Rule::long_turn,
+                    fmt::format("one turn of the loop took {:.3f} s for {} handles: timers and sockets waited for all "
+                                "of them",
+                                seconds(lasted), handles),
+                    {},
+                    "let fewer run in one turn: await between two pieces (sleep(0s)), a Semaphore held across it; or "
+                    "more loops (LoopGroup)"};
+    });
 }
 
 }  // namespace stepwise::detail

@@ -85,7 +85,9 @@ std::string function_name(const std::source_location& where) {
     return detail::plain_function_name(where.function_name());
 }
 
-void report_swallowed_cancellation(const TaskBase& task) noexcept {
+namespace {
+
+Lint swallowed_cancellation(const TaskBase& task) {
     const CallFrame* frame = task.innermost_frame();
     Lint lint{
         Lint::Rule::swallowed_cancellation,
@@ -102,31 +104,45 @@ void report_swallowed_cancellation(const TaskBase& task) noexcept {
         how = "called at";
     }
     if (std::string made = made_at(task.made_at()); !made.empty()) lint.details.push_back("the task was " + made);
-    raise(lint);
+    return lint;
 }
 
-namespace detail {
-
-void report_never_awaited(const CallFrame& promise, std::coroutine_handle<> frame) noexcept {
-    // What is unwound was not forgotten: the exception tells why it never came to its await. Nor was what a loop that
-    // ends had been given.
-    std::vector<void*> made = take_frame_site(frame.address());
-    EventLoop* loop = EventLoop::running();
-    if (std::uncaught_exceptions() > 0 || (loop != nullptr && loop->discarding())) return;
+// `made`: the stack when the frame was, if that is known.
+Lint never_awaited(const CallFrame& promise, std::vector<void*> made) {
     Lint lint{Lint::Rule::never_awaited,
               fmt::format("the coroutine {} was dropped before it began, so nothing in it has run",
                           function_name(promise.at)),
               {},
               "co_await what it returns, or give it to create_task, start_soon or gather"};
     bool knows_birth = !made.empty();
-    if (!knows_birth) made = capture_stack();
+    if (!knows_birth) made = detail::capture_stack();
     // The innermost frame of its making is the coroutine's own, before its body.
-    std::string site = first_place_of_program(made, knows_birth ? function_name(promise.at) : std::string());
+    std::string site = detail::first_place_of_program(made, knows_birth ? function_name(promise.at) : std::string());
     if (!site.empty()) lint.details.push_back((knows_birth ? "made at " : "dropped at ") + site);
-    lint.details.push_back("its code is in " + short_path(promise.at.file_name()));
-    if (!knows_birth && !loop_debugs(loop))
+    lint.details.push_back("its code is in " + detail::short_path(promise.at.file_name()));
+    if (!knows_birth && !detail::loop_debugs(EventLoop::running()))
         lint.details.push_back("with STEPWISE_DEBUG=1 this tells where it was made, too");
-    raise(lint);
+    return lint;
+}
+
+}  // namespace
+
+void report_swallowed_cancellation(const TaskBase& task) noexcept {
+    raise_made(Lint::Rule::swallowed_cancellation, [&] { return swallowed_cancellation(task); });
+}
+
+namespace detail {
+
+void tell_without_more(Lint::Rule rule) noexcept {
+    std::fprintf(stderr, "stepwise: %s, and there is no memory to tell more\n", name_of(rule));
+}
+
+void report_never_awaited(const CallFrame& promise, std::coroutine_handle<> frame) noexcept {
+    // What is unwound was not forgotten: the exception tells why it never came to its await. Nor was what a loop that
+    // ends had been given.
+    EventLoop* loop = EventLoop::running();
+    if (std::uncaught_exceptions() > 0 || (loop != nullptr && loop->discarding())) return;
+    raise_made(Lint::Rule::never_awaited, [&] { return never_awaited(promise, take_frame_site(frame.address())); });
 }
 
 }  // namespace detail

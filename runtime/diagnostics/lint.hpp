@@ -46,6 +46,18 @@ LintHandler set_lint_handler(LintHandler handler);
 
 // For the runtime's parts.
 void raise(const Lint& lint) noexcept;
+namespace detail {
+void tell_without_more(Lint::Rule rule) noexcept;
+}
+// Raises what `make()` gives. Where there is no memory to make it, a line on stderr names the rule.
+template <class Make>
+void raise_made(Lint::Rule rule, Make make) noexcept {
+    try {
+        raise(make());
+    } catch (...) {
+        detail::tell_without_more(rule);
+    }
+}
 // "server.cpp:12"; empty where nothing is known.
 std::string place(const std::source_location& where);
 // "made at server.cpp:12"; empty where nothing is known, and for what the runtime has made itself.

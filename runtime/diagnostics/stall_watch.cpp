@@ -96,7 +96,7 @@ void StallWatch::watch() noexcept {
 void StallWatch::ask() noexcept {
     State running = State::running;
     if (!has_signal_ || !state_.compare_exchange_strong(running, State::asked, std::memory_order_acq_rel)) return;
-    ::pthread_kill(thread_, SIGURG);
+    ::pthread_kill(thread_.load(std::memory_order_relaxed), SIGURG);
 }
 
 void StallWatch::on_signal(int) noexcept {

@@ -43,7 +43,7 @@ public:
     ~StallWatch();
 
     void begin(TimePoint now) noexcept {
-        thread_ = ::pthread_self();
+        thread_.store(::pthread_self(), std::memory_order_relaxed);
         on_this_thread = this;
         state_.store(State::running, std::memory_order_relaxed);
         began_.store(now.time_since_epoch().count(), std::memory_order_release);
@@ -64,7 +64,7 @@ private:
     Who who_;
     void* context_;
     StillStalls still_stalls_;
-    pthread_t thread_{};                   // written before began_ is, read after it
+    std::atomic<pthread_t> thread_{};
     std::atomic<std::int64_t> began_ = 0;  // nanoseconds; 0: no handle runs
     std::atomic<State> state_ = State::running;
     Sample sample_;
