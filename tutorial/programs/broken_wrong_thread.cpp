@@ -12,7 +12,7 @@
 #include <stdexcept>
 #include <stepwise/runtime/event_loop.hpp>
 #include <stepwise/runtime/timeout.hpp>
-#include <thread>
+#include <stepwise/runtime/to_thread.hpp>
 
 namespace {
 
@@ -38,7 +38,7 @@ Coro<int> measured(Future<int> temperature) {
 Coro<> app() {
     EventLoop& loop = EventLoop::current();
     Future<int> temperature = loop.create_future<int>();
-    const std::jthread sensor(measure, std::ref(loop), temperature);
+    co_await stepwise::to_thread(measure, std::ref(loop), temperature);
     try {
         const int degrees = co_await stepwise::timeout(200ms, measured(temperature));
         fmt::print("app: {} degrees\n", degrees);
