@@ -1,10 +1,13 @@
 // The examples in the headers of net/http/, between marks that name the header.
+#include <stepwise/net/http/base64url.hpp>
 #include <stepwise/net/http/client_connection.hpp>
+#include <stepwise/net/http/cookies.hpp>
 #include <stepwise/net/http/fetch.hpp>
 #include <stepwise/net/http/parser.hpp>
 #include <stepwise/net/http/request_writer.hpp>
 #include <stepwise/net/http/response_parser.hpp>
 #include <stepwise/net/http/serve.hpp>
+#include <stepwise/net/http/signed_cookies.hpp>
 #include <stepwise/net/http/status.hpp>
 #include <stepwise/net/http/writer.hpp>
 #include <stepwise/runtime/sleep.hpp>
@@ -145,6 +148,32 @@ TEST_CASE("a target is taken apart") {
     //]
     CHECK(name == "Ada L");
     CHECK_FALSE(safe);
+}
+
+TEST_CASE("a cookie is read, set and signed") {
+    http::Request request;
+    http::Response response;
+    //[ net/http/cookies.hpp
+    std::optional<std::string_view> seen = http::find_cookie(request.headers(), "seen");
+    http::set_cookie(response.headers, http::Cookie("seen", "yes").lasts(std::chrono::hours(24)));
+    //]
+    CHECK_FALSE(seen);
+    CHECK(response.headers.find("Set-Cookie") == "seen=yes; Path=/; Max-Age=86400; HttpOnly; SameSite=Lax");
+    const std::string key_of_this_year = "0123456789abcdef";
+    const std::string key_of_last_year = "fedcba9876543210";
+    const http::CookieSigner::Time now{std::chrono::seconds(1'000'000)};
+    //[ net/http/signed_cookies.hpp
+    http::CookieSigner signer({key_of_this_year, key_of_last_year});
+    std::string text = signer.sign("user", "ada", now);
+    std::optional<std::string> user = signer.verify("user", text, std::chrono::hours(24), now);
+    //]
+    CHECK(user == "ada");
+    //[ net/http/base64url.hpp
+    std::string name = http::to_base64url("a/b?");
+    std::optional<std::string> bytes = http::from_base64url(name);
+    //]
+    CHECK(name == "YS9iPw");
+    CHECK(bytes == "a/b?");
 }
 
 }  // namespace
