@@ -18,9 +18,9 @@ void FutureBase::report_unretrieved(const std::string& who) noexcept {
     retrieved_ = true;
     std::string made = stepwise::made_at(made_at_);
     Scheduler::report_lost(std::move(error_),
-                           fmt::format("{} ended with an exception that nobody retrieved{} (cure: co_await it, or ask "
+                           fmt::format("{}{} ended with an exception that nobody retrieved (cure: co_await it, or ask "
                                        "for its result)",
-                                       who, made.empty() ? made : "; " + made));
+                                       who, made.empty() ? made : ", " + made + ","));
 }
 
 bool FutureBase::cancel() {

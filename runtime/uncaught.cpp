@@ -39,7 +39,7 @@ void Scheduler::throw_wrong_thread(const char* call) {
     throw std::logic_error(
         fmt::format("{} was called from a thread that is not the loop's. "
                     "Only EventLoop::call_soon_threadsafe may be: let it make this call{}",
-                    call, where.empty() ? "" : "; it stands at " + where));
+                    call, where.empty() ? "" : "; called at " + where));
 }
 
 void Scheduler::report_lost(std::exception_ptr error, const std::string& where) noexcept {

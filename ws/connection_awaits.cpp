@@ -43,7 +43,7 @@ void Connection::Receive::cancelled(Suspension& suspension) noexcept {
 void Connection::Receive::describe(const Suspension& suspension, WaitDescription& description) {
     const Connection& connection = static_cast<const Receive&>(suspension).connection_;
     description.outside = true;
-    description.what = "a WebSocket message from the peer" + connection.describe_peer();
+    description.what = "a WebSocket message on a connection" + connection.describe_peer();
 }
 
 std::optional<Message> Connection::Receive::await_resume() {
@@ -89,8 +89,8 @@ void Connection::Send::cancelled(Suspension& suspension) noexcept {
 void Connection::Send::describe(const Suspension& suspension, WaitDescription& description) {
     const Connection& connection = static_cast<const Send&>(suspension).connection_;
     description.outside = true;
-    description.what = fmt::format("a WebSocket peer that does not read fast enough{}; {} bytes queued here",
-                                   connection.describe_peer(), connection.queued_bytes());
+    description.what = fmt::format("room on a WebSocket connection{}; {} bytes queued here", connection.describe_peer(),
+                                   connection.queued_bytes());
 }
 
 void Connection::Send::await_resume() const {

@@ -36,7 +36,7 @@ std::string state_of(EventLoop& loop, const TaskBase& task) {
     if (!task.suspended()) return "is ready to run";
     std::string text = "waits for " + text_of_wait(detail::describe_wait_of(task), loop);
     if (loop.debug())
-        text += fmt::format(", since {:.2f} s", std::chrono::duration<double>(loop.waited_for(task)).count());
+        text += fmt::format(", {:.2f} s so far", std::chrono::duration<double>(loop.waited_for(task)).count());
     return text;
 }
 

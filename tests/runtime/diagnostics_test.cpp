@@ -302,9 +302,11 @@ TEST_CASE("A handle that keeps the loop too long is named, with a stack of the t
     options.step_max = 20ms;
     run(Bodies::main(line), options);
     std::vector<Lint> all = lints.all();
-    auto lint = std::find_if(all.begin(), all.end(), [](const Lint& l) { return l.rule == Lint::Rule::blocked_step; });
+    // Others keep it, too, where the machine has no time for this process.
+    auto lint = std::find_if(all.begin(), all.end(), [](const Lint& found) {
+        return found.rule == Lint::Rule::blocked_step && contains(found.cause, "the busy one has kept the loop for ");
+    });
     REQUIRE(lint != all.end());
-    CHECK(contains(lint->cause, "the busy one has kept the loop for 0."));
     INFO(text_of(*lint));
     if (tells_lines()) CHECK(contains(text_of(*lint), "computes_in_place()"));
     if (tells_lines()) CHECK(contains(text_of(*lint), here(line) + ", in "));
@@ -359,13 +361,14 @@ TEST_CASE("dump_tasks shows who waits for whom, in which frames and lines") {
     ::close(sockets[1]);
 }
 
-TEST_CASE("In debug mode it is told since when") {
+TEST_CASE("In debug mode it is told for how long") {
     EventLoop::Options options;
     options.debug = true;
     World world(options);
     Task<void> task = world.loop.create_task(sleeps_long());
     world.turns(1);
-    CHECK(contains(why_blocked(task), ", since 0.0"));
+    CHECK(contains(why_blocked(task), ", 0.0"));
+    CHECK(contains(why_blocked(task), " s so far"));
     world.loop.cancel_all_tasks();
 }
 

@@ -3,7 +3,7 @@
 // For the page on pitfalls, "An exception that nobody retrieved". Its twin: cured_lost_exception.
 // Run:    STEPWISE_DEBUG=1 ./stepwise run broken_lost_exception
 // Try:    keep the task in a variable until the end of app(). When does the report come?
-// Prints: the shop is open                  stepwise: balance of A ended with an exception that nobody retrieved; ...
+// Prints: the shop is open                  stepwise: balance of A, made at ..., ended with an exception ...
 #include <fmt/core.h>
 
 #include <chrono>

@@ -4,7 +4,7 @@
 // Run:    ./stepwise run exception_handler
 // Try:    throw in the handler itself. Who tells of that?
 // Prints: alarm: a callback: the disk is full
-//         alarm: mailer ended with an exception that nobody retrieved; made at ...: no route to the mail server
+//         alarm: mailer, made at ..., ended with an exception that nobody retrieved ...: no route to the mail server
 #include <fmt/core.h>
 
 #include <chrono>
