@@ -1,7 +1,6 @@
 // Requests with random damage: whatever comes out must not depend on how the bytes were cut, and never be a crash. The
 // generator is a fixed one, so that each run sees the same requests.
-#include <random>
-
+#include <stepwise/tests/net/http/damage.hpp>
 #include <stepwise/tests/net/http/support.hpp>
 
 using namespace stepwise::http;
@@ -14,9 +13,7 @@ TEST_CASE("a damaged request is understood or refused the same, however it is cu
         "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n0\r\nT: v\r\n\r\n",
         "\r\nOPTIONS * HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
     };
-    const std::string interesting = "\r\n\t :;,%/?#0159afx\x7f\xff"s + '\0';
-    std::mt19937 random(20240229);
-    const auto below = [&random](std::size_t bound) { return static_cast<std::size_t>(random()) % bound; };
+    Damage damage(20240229);
     ParserLimits small;
     small.request_line_bytes_max = 60;
     small.header_bytes_max = 90;
@@ -25,16 +22,7 @@ TEST_CASE("a damaged request is understood or refused the same, however it is cu
     small.chunk_line_bytes_max = 8;
     int refused = 0;
     for (int round = 0; round < 3000; ++round) {
-        std::string bytes = seeds[below(std::size(seeds))];
-        for (std::size_t damage = below(4); damage > 0; --damage) {
-            const std::size_t place = below(bytes.size());
-            const std::size_t kind = below(4);
-            if (kind == 0) bytes[place] = interesting[below(interesting.size())];
-            if (kind == 1) bytes.insert(place, 1, interesting[below(interesting.size())]);
-            if (kind == 2) bytes.erase(place, 1 + below(3));
-            const std::size_t source = below(bytes.size());
-            if (kind == 3) bytes.insert(place, bytes.substr(source, below(30)));
-        }
+        const std::string bytes = damage.done_to(seeds[damage.below(std::size(seeds))]);
         CAPTURE(bytes);
         const std::string events = events_of(bytes, round % 2 == 0 ? ParserLimits() : small);
         refused += events.find("error(") != std::string::npos ? 1 : 0;

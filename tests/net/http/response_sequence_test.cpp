@@ -1,8 +1,7 @@
 // Responses in their order: interim ones, pipelined ones, those that end HTTP, and bytes that nobody asked for.
 // RFC 9110 §15.2, §7.8, RFC 9112 §9.2, §9.3.
+#include <stepwise/tests/net/http/damage.hpp>
 #include <stepwise/tests/net/http/response_support.hpp>
-
-#include <random>
 
 using namespace stepwise::http;
 using namespace stepwise::http::test;
@@ -97,9 +96,7 @@ TEST_CASE("damaged responses are understood or refused the same, however they ar
         "HTTP/1.0 404 Not Found\r\nConnection: keep-alive\r\n\r\n<html>",
         "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\nHTTP/1.1 200\r\nContent-Length: 1\r\n\r\nx",
     };
-    const std::string interesting = "\r\n\t :;,%/?#0159afx\x7f\xff"s + '\0';
-    std::mt19937 random(20240301);
-    const auto below = [&random](std::size_t bound) { return static_cast<std::size_t>(random()) % bound; };
+    Damage damage(20240301);
     Asked asked{{"GET", "GET", "HEAD"}, true};
     Asked small = asked;
     small.limits.status_line_bytes_max = 20;
@@ -109,16 +106,7 @@ TEST_CASE("damaged responses are understood or refused the same, however they ar
     small.limits.chunk_line_bytes_max = 5;
     int refused = 0;
     for (int round = 0; round < 3000; ++round) {
-        std::string bytes = seeds[below(std::size(seeds))];
-        for (std::size_t damage = below(4); damage > 0; --damage) {
-            const std::size_t place = below(bytes.size());
-            const std::size_t kind = below(4);
-            if (kind == 0) bytes[place] = interesting[below(interesting.size())];
-            if (kind == 1) bytes.insert(place, 1, interesting[below(interesting.size())]);
-            if (kind == 2) bytes.erase(place, 1 + below(3));
-            const std::size_t source = below(bytes.size());
-            if (kind == 3) bytes.insert(place, bytes.substr(source, below(30)));
-        }
+        const std::string bytes = damage.done_to(seeds[damage.below(std::size(seeds))]);
         CAPTURE(bytes);
         const std::string events = responses_of(bytes, round % 2 == 0 ? asked : small);
         refused +=
