@@ -39,6 +39,10 @@ EventLoop::EventLoop(Options options)
     }
     choose_reactor(options);
     if (debug_) debug_->take_signals();
+    tracer_ = trace::compiled_in ? trace::begin(*this) : nullptr;
+    timers_.trace_to(tracer_);
+    unusual_ = tracer_ != nullptr;
+    watched_ = unusual_ || debug_ != nullptr;
 }
 
 void EventLoop::choose_reactor(Options& options) {
@@ -61,13 +65,14 @@ void EventLoop::choose_reactor(Options& options) {
 EventLoop::~EventLoop() {
     EventLoop* outer = std::exchange(running_loop, this);
     owner_thread_ = &detail::thread_marker;
-    discarding_ = true;
+    discarding_ = unusual_ = true;
     debug_.reset();
     if (tasks_ != nullptr) report_destroyed_pending(*this);
     discard_everything();
     executor_.stop();
     discard_everything();
     reactor_.reset();
+    trace::end(tracer_);
     running_loop = outer;
 }
 
@@ -126,6 +131,12 @@ void EventLoop::run_once(bool may_block) {
     if (in_turn_) throw std::logic_error("EventLoop::run_once was called from inside a turn of the same loop");
     if (!on_owner_thread()) owner_thread_ = &detail::thread_marker;
     Inside inside(*this);
+    one_turn(may_block);
+}
+
+void EventLoop::one_turn(bool may_block) {
+    if (watched_) [[unlikely]]
+        return watched_turn(may_block);
     turn(may_block);
 }
 
@@ -139,7 +150,6 @@ void EventLoop::run_once(bool may_block) {
     }
     if (arrived_.load(std::memory_order_relaxed)) take_arrivals();
     if (!timers_.empty()) timers_.fire_due(clock_->now());
-    if (debug_) return debug_->run_watched(ready_.take_all());
     run_all(ready_.take_all());
 }
 //]
@@ -148,7 +158,7 @@ void EventLoop::poll_without_waiting() {
     if (reactor_->idle()) {
         reactor_used_ = false;
     } else {
-        reactor_->wait(Duration::zero());
+        poll(Duration::zero());
     }
 }
 
@@ -170,7 +180,7 @@ void EventLoop::wait_for_something() {
         sleeping_.store(true, std::memory_order_seq_cst);
         if (something_arrived()) timeout = Duration::zero();
     }
-    if (timeout != Duration::zero() || !reactor_->idle()) reactor_->wait(timeout);
+    if (timeout != Duration::zero() || !reactor_->idle()) poll(timeout);
     sleeping_.store(false, std::memory_order_relaxed);
     bool in_flight = !ready_.empty() || something_arrived() || !reactor_->idle() || !executor_.idle();
     if (!in_flight && !timers_.empty()) clock_->idle_until(timers_.next_due());
@@ -206,7 +216,7 @@ void EventLoop::flush() noexcept {
 }
 
 void EventLoop::run_queue(ReadyQueue& queue) noexcept {
-    while (ReadyNode* node = queue.pop()) run_all(node);
+    while (ReadyNode* node = queue.pop()) watched_ ? run_one(*node) : run_all(node);
 }
 
 // `node`, and what hangs behind it.
@@ -239,7 +249,7 @@ void EventLoop::run_turns(const bool& until) {
     running_ = true;
     Inside inside(*this);
     do {
-        turn(true);
+        one_turn(true);
     } while (!until && !stopping_);
 }
 

@@ -121,25 +121,30 @@ public:
     // `function()` runs in the next turn, in the order of the calls. What it throws goes to the exception handler.
     // std::bad_alloc, of this and of those that follow: nothing will be called.
     template <class Function>
-    Handle call_soon(Function function) {
+    Handle call_soon(Function function, std::source_location made_at = std::source_location::current()) {
         check_thread("EventLoop::call_soon");
         detail::CallNode& node = calls_.hold(std::move(function));
+        if (tracer() != nullptr) [[unlikely]]
+            trace::pushed_at(*tracer_, node, made_at);
         ready_.push(node);
         return Handle(node, timers_);
     }
     // Not before `due`, of the loop's clock; those that are due at the same time in the order of the calls.
     template <class Function>
-    Handle call_at(TimePoint due, Function function) {
+    Handle call_at(TimePoint due, Function function, std::source_location made_at = std::source_location::current()) {
         check_thread("EventLoop::call_at");
         timers_.make_room();
+        if (tracer() != nullptr) [[unlikely]]
+            trace::asked_at(*tracer_, made_at);
         detail::CallNode& node = calls_.hold(std::move(function));
         node.fire = &EventLoop::fire_call;
         add_timer(node, due);
         return Handle(node, timers_);
     }
     template <class Function>
-    Handle call_later(Duration delay, Function function) {
-        return call_at(time_after(delay), std::move(function));
+    Handle call_later(Duration delay, Function function,
+                      std::source_location made_at = std::source_location::current()) {
+        return call_at(time_after(delay), std::move(function), made_at);
     }
     // The one door for other threads: lock-free, one wake for many calls. `function` runs and ends on the loop's
     // thread. The caller sees to it that the loop does not end before this returns: LoopGroup::post does so.
@@ -220,11 +225,18 @@ public:
         return *reactor_;
     }
     Entropy& entropy() noexcept { return entropy_; }
+    std::string_view reactor_name() const noexcept { return reactor_->name(); }
+    // Its time is not the machine's: see Options::clock.
+    bool has_own_clock() const noexcept { return clock_ != &steady_clock_; }
     void add_timer(Timer& timer, TimePoint due) { timers_.add(timer, due); }
     void remove_timer(Timer& timer) noexcept { timers_.remove(timer); }
     // `node` runs once, at the end of this turn, before the loop polls: for writes that are corked within a turn.
-    void before_poll(ReadyNode& node) noexcept { before_poll_.push(node); }
-    bool cancel_before_poll(ReadyNode& node) noexcept { return before_poll_.remove(node) || flushing_.remove(node); }
+    void before_poll(ReadyNode& node) noexcept {
+        if (tracer() != nullptr) [[unlikely]]
+            trace::pushed_before_poll(*tracer_, node);
+        before_poll_.push(node);
+    }
+    bool cancel_before_poll(ReadyNode& node) noexcept;
     void post_threadsafe(ReadyNode& node) noexcept;
     // Until unbind, the loop's end calls bound.loop_closing().
     void bind(LoopBound& bound) noexcept;
@@ -232,7 +244,7 @@ public:
     // From a signal handler: look at the signals that came.
     void signal_arrived() noexcept;
 
-    void push_ready(ReadyNode& node) noexcept override { ready_.push(node); }
+    void push_ready(ReadyNode& node) noexcept override { Scheduler::push_ready(node); }
 
 private:
     friend class detail::LoopJob;
@@ -249,7 +261,12 @@ private:
     void run_until_done(FutureBase& future);
     void run_turns(const bool& until);
     struct Inside;
+    void one_turn(bool may_block);
     void turn(bool may_block);
+    void watched_turn(bool may_block);
+    void run_watched(ReadyNode* node) noexcept;
+    void run_one(ReadyNode& node) noexcept;
+    void poll(std::optional<Duration> timeout);
     void poll_without_waiting();
     void take_arrivals();
     void wait_for_something();
@@ -275,6 +292,7 @@ private:
     std::atomic<bool> sleeping_ = false;
     std::atomic<bool> arrived_ = false;  // a post or a signal, since the last look
     std::atomic<bool> signals_arrived_ = false;
+    bool watched_ = false;       // in debug mode, or traced: a turn tells what it does
     bool reactor_used_ = false;  // since it was last found idle
     bool running_ = false;
     bool in_turn_ = false;

@@ -3,8 +3,10 @@
 
 namespace stepwise::detail {
 
-const WaitKind FutureWait::await_kind{&FutureWait::cancel_future, &FutureWait::describe, &FutureWait::future_done};
-const WaitKind FutureWait::leave_kind{&FutureWait::leave_future, &FutureWait::describe, &FutureWait::future_done};
+const WaitKind FutureWait::await_kind{&FutureWait::cancel_future, &FutureWait::describe, &FutureWait::future_done,
+                                      "future", &FutureWait::waited_for};
+const WaitKind FutureWait::leave_kind{&FutureWait::leave_future, &FutureWait::describe, &FutureWait::future_done,
+                                      "future", &FutureWait::waited_for};
 
 bool FutureWait::refuse() {
     if (!task_->cancel_pending()) throw std::logic_error("a task cannot await itself: " + task_->name());

@@ -143,6 +143,9 @@ protected:
     static const WaitKind await_kind;
     // A cancellation ends the wait, and the future goes on.
     static const WaitKind leave_kind;
+    static const FutureBase* waited_for(const Suspension& suspension) noexcept {
+        return static_cast<const FutureWait&>(suspension).future_;
+    }
 
     void check() const {
         if (interrupted()) [[unlikely]]
@@ -302,6 +305,8 @@ template <class T>
 template <class Callback>
 void Future<T>::add_done_callback(Callback callback) {
     state_->scheduler().check_thread("Future::add_done_callback");
+    if (state_->scheduler().tracer() != nullptr) [[unlikely]]
+        trace::callback_added(*state_->scheduler().tracer(), *state_);
     auto* node = new detail::DoneCallback<T, Callback>(std::move(callback));
     node->wait_for(*state_);
 }

@@ -23,6 +23,13 @@ void FutureBase::report_unretrieved(const std::string& who) noexcept {
                                        who, made.empty() ? made : ", " + made + ","));
 }
 
+void FutureBase::finish_traced() noexcept {
+    trace::Tracer& tracer = *scheduler_->tracer();
+    trace::future_done(tracer, *this);
+    trace::Caused by_this(tracer);
+    if (last_waiter_ != nullptr) tell_waiters(this);
+}
+
 bool FutureBase::cancel() {
     if (is_task_) return static_cast<TaskBase*>(this)->request_cancel();
     scheduler_->check_thread("Future::cancel");
@@ -41,14 +48,19 @@ void FutureBase::set_exception(std::exception_ptr error) {
 std::exception_ptr FutureBase::exception() const {
     if (state_ == State::result) return nullptr;
     if (state_ != State::exception) throw_no_result();
-    retrieved_ = true;
+    retrieve();
     return error_;
+}
+
+void FutureBase::retrieve() const noexcept {
+    if (!retrieved_ && trace::any()) trace::future_retrieved(*this);
+    retrieved_ = true;
 }
 
 void FutureBase::throw_no_result() const {
     if (state_ == State::pending) throw InvalidStateError("Future::result: the future is still pending");
     if (state_ == State::exception) {
-        retrieved_ = true;
+        retrieve();
         std::rethrow_exception(error_);
     }
     throw cancelled_error();

@@ -74,10 +74,15 @@ public:
 
 protected:
     FutureBase(Scheduler& scheduler, std::source_location made_at, bool is_task = false) noexcept
-        : scheduler_(&scheduler), made_at_(made_at), is_task_(is_task) {}
+        : scheduler_(&scheduler), made_at_(made_at), is_task_(is_task) {
+        if (!is_task && scheduler.tracer() != nullptr) [[unlikely]]
+            trace::future_made(*scheduler.tracer(), *this);
+    }
     virtual ~FutureBase() {
         if (last_waiter_ != nullptr || unretrieved()) [[unlikely]]
             end_untold();
+        if (trace::any()) [[unlikely]]
+            trace::future_dropped(scheduler_, *this);
     }
 
     // Throws InvalidStateError when done, std::logic_error on a foreign thread.
@@ -91,6 +96,8 @@ protected:
     void report_unretrieved(const std::string& who) noexcept;
     void finish(State state) noexcept {
         state_ = state;
+        if (scheduler_->tracer() != nullptr) [[unlikely]]
+            return finish_traced();
         Waiter* last = last_waiter_;
         if (last == nullptr) return;
         if (last->next != last) return tell_waiters(this);
@@ -104,8 +111,10 @@ private:
     friend class CancelShield;
 
     [[noreturn]] void throw_no_result() const;
+    void retrieve() const noexcept;
     [[noreturn]] static void throw_done();
     void end_untold() noexcept;
+    void finish_traced() noexcept;
     void unlink(Waiter& waiter) noexcept;
     void tell_waiters(FutureBase* done) noexcept;
 

@@ -16,8 +16,8 @@ GatherChildren::~GatherChildren() {
 }
 
 const WaitKind GatherChild::kind{.told = &GatherWait::child_done};
-const WaitKind GatherWait::gather_kind{&GatherWait::cancel_children, &GatherWait::describe};
-const WaitKind GatherWait::leave_kind{&GatherWait::leave_wait, &GatherWait::describe};
+const WaitKind GatherWait::gather_kind{&GatherWait::cancel_children, &GatherWait::describe, nullptr, "gather"};
+const WaitKind GatherWait::leave_kind{&GatherWait::leave_wait, &GatherWait::describe, nullptr, "wait"};
 
 bool GatherWait::wait_for(TaskBase& task, std::span<GatherChild> children, std::source_location where) {
     children_ = children;

@@ -57,6 +57,8 @@ CallNodes::~CallNodes() {
 bool Handle::cancel() noexcept {
     if (!pending()) return false;
     detail::CallNode& node = *node_;
+    if (node.nodes.scheduler().tracer() != nullptr && !node.armed())
+        trace::handle_cancelled(*node.nodes.scheduler().tracer(), node);
     if (node.armed()) {
         timers_->remove(node);
         node.drop();

@@ -11,7 +11,7 @@ EventLoop& loop_of(TaskBase& task) noexcept {
 
 }  // namespace
 
-const WaitKind IoAwaiter::io_kind{&IoAwaiter::cancel_io, &IoAwaiter::describe};
+const WaitKind IoAwaiter::io_kind{&IoAwaiter::cancel_io, &IoAwaiter::describe, nullptr, "io"};
 
 bool IoAwaiter::start(TaskBase& task, std::source_location where) {
     task_ = &task;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stepwise/runtime/ready_queue.hpp>
+#include <stepwise/runtime/trace/trace.hpp>
 
 #include <cstdint>
 #include <exception>
@@ -27,11 +28,17 @@ public:
     Scheduler(const Scheduler&) = delete;
     Scheduler& operator=(const Scheduler&) = delete;
 
-    void push_ready(ReadyNode& node) noexcept { ready_.push(node); }
+    void push_ready(ReadyNode& node) noexcept {
+        if (tracer() != nullptr) [[unlikely]]
+            trace::pushed(*tracer_, node);
+        ready_.push(node);
+    }
 
     TaskBase* current_task() const noexcept { return current_task_; }
     // The loop is being closed: what is taken from the ready queue is destroyed, not run.
     bool discarding() const noexcept { return discarding_; }
+    // Whom to tell what happens; nullptr: nobody asked.
+    trace::Tracer* tracer() const noexcept { return trace::compiled_in ? tracer_ : nullptr; }
     bool on_owner_thread() const noexcept { return owner_thread_ == &detail::thread_marker; }
 
     // Throws std::logic_error naming `call` when this is not the loop's thread (law 5).
@@ -51,6 +58,7 @@ protected:
     friend class TaskBase;
 
     ReadyQueue ready_;
+    trace::Tracer* tracer_ = nullptr;
     TaskBase* current_task_ = nullptr;
     CallFrame* next_frame_ = nullptr;  // of the step that runs: the frame that is called, or returned to
     int budget_ = 0;                   // of the step that runs
@@ -59,6 +67,7 @@ protected:
     std::uint32_t tasks_made_ = 0;
     std::uint32_t turn_ms_ = 0;  // when this turn began, from the loop's own beginning; kept in debug mode only
     bool discarding_ = false;
+    bool unusual_ = false;      // discarding_, or a tracer: a step looks further
     const void* owner_thread_;  // the address of that thread's marker
 };
 

@@ -53,7 +53,7 @@ private:
     static void describe(const Suspension& suspension, WaitDescription& description);
     static void wake_up(Timer& timer) noexcept { static_cast<Sleep&>(timer).task_->wakeup(); }
 
-    static constexpr WaitKind kind{&Sleep::cancel_sleep, &Sleep::describe};
+    static constexpr WaitKind kind{&Sleep::cancel_sleep, &Sleep::describe, nullptr, "sleep"};
 
     Duration duration_;
     TaskBase* task_ = nullptr;

@@ -21,6 +21,9 @@ struct WaitKind {
     // For those that wait for a future: it is done; or nullptr: it was dropped while pending, and with it all that
     // could finish it.
     void (*told)(Waiter&, FutureBase*) noexcept = nullptr;
+    // For the trace: what it is in a word; and the future that it waits for, if it is one.
+    const char* name = nullptr;
+    const FutureBase* (*future)(const Suspension&) noexcept = nullptr;
 };
 
 // For describe: what it waits for, in words; and which task could give it, if one is known to hold it.

@@ -31,6 +31,7 @@ std::string TaskBase::name() const {
 
 void TaskBase::set_name(std::string name) {
     extras().name = std::move(name);
+    if (scheduler().tracer() != nullptr) trace::task_named(*scheduler().tracer(), *this, extras_->name.c_str());
 }
 
 std::string TaskBase::cancel_reason() const {
@@ -69,6 +70,7 @@ void TaskBase::destroy_frames() noexcept {
     waiting_for_ = nullptr;
     while (CallFrame* frame = leaf_) {
         leaf_ = frame->parent;
+        if (scheduler().tracer() != nullptr) trace::frame_destroyed(*scheduler().tracer(), *frame);
         std::exchange(frame->owner->frame, nullptr).destroy();
     }
 }
@@ -84,6 +86,7 @@ void TaskBase::destroy_pending() noexcept {
 bool TaskBase::request_cancel(std::string reason, const CancelShield* within) {
     scheduler().check_thread("Task::cancel");
     if (root_done_) return false;
+    if (scheduler().tracer() != nullptr) trace::cancel_requested(*scheduler().tracer(), *this);
     if (!reason.empty() && cancel_reason().empty()) extras().cancel_reason = std::move(reason);
     std::int16_t* requests = &cancelling_;
     if (shield_ != within) {
@@ -125,10 +128,36 @@ CancelledError TaskBase::begin_cancelled_throw() {
     return cancelled_error();
 }
 
+// The same step, told.
+bool TaskBase::step_traced() noexcept {
+    Scheduler& loop = scheduler();
+    trace::Tracer& tracer = *loop.tracer();
+    started_ = true;
+    trace::Caused within(tracer);
+    trace::step_begin(tracer, *this);
+    TaskBase* outer = std::exchange(loop.current_task_, this);
+    loop.budget_ = awaits_per_step_max;
+    CallFrame* frame = leaf_;
+    do {
+        leaf_ = frame;
+        loop.next_frame_ = nullptr;
+        CallFrame& resumed = *frame;
+        frame->owner->frame.resume();
+        frame = loop.next_frame_;
+        if (frame != nullptr || root_done_) trace::frame_changed(tracer, resumed, frame);
+    } while (frame != nullptr && --loop.budget_ > 0);
+    loop.current_task_ = outer;
+    if (frame != nullptr) leaf_ = frame;
+    trace::step_end(tracer, *this, frame == nullptr && root_done_);
+    if (frame == nullptr) return root_done_;
+    loop.push_ready(*this);
+    return false;
+}
+
 // False: not one step is to be made.
 bool TaskBase::may_step() noexcept {
     if (scheduler().discarding_) return false;  // the loop destroys its tasks itself
-    if (started_) return true;
+    if (started_ || cancelling_ == 0) return true;
     destroy_pending();
     return false;
 }

@@ -88,6 +88,8 @@ public:
         waiting_for_ = &by;
         leaf_->at = where;
         since_ms_ = scheduler().turn_ms_;
+        if (scheduler().tracer() != nullptr) [[unlikely]]
+            trace::awaits(*scheduler().tracer(), *this);
     }
     // The await is finished already. Returns whether to suspend all the same, since the step's budget is used up; the
     // task is queued again then.
@@ -166,6 +168,8 @@ protected:
         if (next_task_ != nullptr) next_task_->previous_task_ = this;
         loop.tasks_ = this;
         retain();  // the loop's own reference, until the task is done
+        if (loop.tracer() != nullptr) [[unlikely]]
+            trace::task_made(*loop.tracer(), *this);
         if (when == Start::soon || loop.eager_depth_ == eager_depth_max) {
             loop.push_ready(*this);
         } else {
@@ -176,8 +180,9 @@ protected:
     // One step. True: the root frame has ended, and the heir is to take its result and then call end().
     [[gnu::always_inline]] bool step() noexcept {
         Scheduler& loop = scheduler();
-        if (cancelling_ != 0 || loop.discarding_) [[unlikely]] {
+        if (cancelling_ != 0 || loop.unusual_) [[unlikely]] {
             if (!may_step()) return false;
+            if (loop.tracer() != nullptr) return step_traced();
         }
         started_ = true;
         //[ step
@@ -222,6 +227,7 @@ private:
         if (next_task_ != nullptr) next_task_->previous_task_ = previous_task_;
     }
     bool may_step() noexcept;
+    bool step_traced() noexcept;
     void inherit_context(const TaskBase& maker);
     detail::TaskExtras& extras();
     void end_extras() noexcept;

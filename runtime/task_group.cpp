@@ -84,7 +84,7 @@ TaskGroup::~TaskGroup() {
     while (children_ != nullptr) delete children_;
 }
 
-const WaitKind TaskGroup::Join::kind{&Join::cancel_group, &Join::describe};
+const WaitKind TaskGroup::Join::kind{&Join::cancel_group, &Join::describe, nullptr, "task group"};
 
 void TaskGroup::Join::describe(const Suspension& suspension, WaitDescription& description) {
     const TaskGroup& group = static_cast<const Join&>(suspension).group_;

@@ -16,12 +16,16 @@ void TimerQueue::add(Timer& timer, TimePoint due) {
     std::size_t place = heap_.size();
     heap_.push_back(entry);
     timer.order = added_++;
+    if (tracer() != nullptr) [[unlikely]]
+        trace::timer_added(*tracer_, timer, due.time_since_epoch().count());
     timer.place = static_cast<std::uint32_t>(place);
     if (place > 0 && before(entry, heap_[(place - 1) / arity])) sift_up(place, entry);
 }
 
 void TimerQueue::remove(Timer& timer) noexcept {
     if (!timer.armed()) return;
+    if (tracer() != nullptr) [[unlikely]]
+        trace::timer_removed(*tracer_, timer);
     std::size_t hole = timer.place;
     timer.place = Timer::not_queued;
     Entry last = heap_.back();
@@ -42,7 +46,11 @@ std::size_t TimerQueue::fire_due(TimePoint now) noexcept {
         Entry last = heap_.back();
         heap_.pop_back();
         if (!heap_.empty()) sift_down(0, last);
-        timer.fire(timer);
+        if (tracer() != nullptr) [[unlikely]] {
+            trace::fire(*tracer_, timer);
+        } else {
+            timer.fire(timer);
+        }
         ++fired;
     }
     return fired;

@@ -5,6 +5,8 @@
 // thread. The heap's array grows with the number of pending timers and is the only allocation.
 #pragma once
 
+#include <stepwise/runtime/trace/trace.hpp>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -39,6 +41,7 @@ public:
 
     bool empty() const noexcept { return heap_.empty(); }
     std::size_t size() const noexcept { return heap_.size(); }
+    void trace_to(trace::Tracer* tracer) noexcept { tracer_ = tracer; }
     TimePoint next_due() const noexcept { return heap_.front().due; }
 
     // The next add will not throw.
@@ -76,7 +79,10 @@ private:
     void sift_up(std::size_t place, Entry entry) noexcept;
     void sift_down(std::size_t place, Entry entry) noexcept;
 
+    trace::Tracer* tracer() const noexcept { return trace::compiled_in ? tracer_ : nullptr; }
+
     std::vector<Entry> heap_;
+    trace::Tracer* tracer_ = nullptr;
     std::uint32_t added_;
 };
 

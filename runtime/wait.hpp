@@ -158,7 +158,7 @@ private:
                                        std::to_string(static_cast<const Next&>(suspension).completed_.pending_) +
                                        " futures to be done");
     }
-    static constexpr WaitKind kind{&Next::leave, &Next::describe};
+    static constexpr WaitKind kind{&Next::leave, &Next::describe, nullptr, "as_completed"};
 
     AsCompleted& completed_;
 };

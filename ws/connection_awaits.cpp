@@ -10,7 +10,7 @@ Connection::Receive::~Receive() {
     if (task_ != nullptr && connection_.receiver_ == this) connection_.receiver_ = nullptr;
 }
 
-const WaitKind Connection::Receive::kind{&Receive::cancelled, &Receive::describe};
+const WaitKind Connection::Receive::kind{&Receive::cancelled, &Receive::describe, nullptr, "receive"};
 
 bool Connection::Receive::start(TaskBase& task, std::source_location where) {
     connection_.release_request();
@@ -59,7 +59,7 @@ Connection::Send::~Send() {
     if (task_ != nullptr && connection_.sender_ == this) connection_.sender_ = nullptr;
 }
 
-const WaitKind Connection::Send::kind{&Send::cancelled, &Send::describe};
+const WaitKind Connection::Send::kind{&Send::cancelled, &Send::describe, nullptr, "send"};
 
 bool Connection::Send::start(TaskBase& task, std::source_location where) {
     connection_.release_request();

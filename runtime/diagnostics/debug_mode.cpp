@@ -110,7 +110,7 @@ void DebugMode::run_watched(ReadyNode* node) noexcept {
         ReadyNode& now = *node;
         node = std::exchange(now.next, nullptr);
         watch_.begin(before);
-        run_one(now);
+        loop_.run_one(now);
         const StallWatch::Sample* sample = watch_.end();
         TimePoint after = std::chrono::steady_clock::now();
         Duration lasted = after - before - (Telling::spent() - told_before);
@@ -125,14 +125,6 @@ void DebugMode::run_watched(ReadyNode* node) noexcept {
     }
     // One that is too long has been told of; this is about many.
     if (before - began > turn_max_ && longest <= step_max_) report_turn(before - began, handles);
-}
-
-void DebugMode::run_one(ReadyNode& node) noexcept {
-    try {
-        node.run(node);
-    } catch (...) {
-        loop_.call_exception_handler(std::current_exception(), "a callback");
-    }
 }
 
 void DebugMode::report_step(Duration lasted, const StallWatch::Sample* sample) noexcept {

@@ -33,7 +33,6 @@ public:
     Duration since(std::uint32_t turn_ms) const noexcept;
 
 private:
-    void run_one(ReadyNode& node) noexcept;
     void report_step(Duration lasted, const StallWatch::Sample* sample) noexcept;
     void report_turn(Duration lasted, int handles) noexcept;
     std::uint32_t milliseconds() const noexcept;

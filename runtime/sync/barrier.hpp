@@ -68,7 +68,7 @@ private:
         describe_wait(description, "a Barrier where " + std::to_string(barrier.waiting_) + " of " +
                                        std::to_string(barrier.parties_) + " have come");
     }
-    static constexpr WaitKind kind{&Wait::cancelled, &Wait::describe};
+    static constexpr WaitKind kind{&Wait::cancelled, &Wait::describe, nullptr, "barrier"};
 
     Barrier& barrier_;
     bool is_last_ = false;

@@ -75,7 +75,7 @@ private:
         if (self.list_ == &self.condition_.waiting_) return describe_wait(description, "a Condition to be notified");
         describe_wait(description, "the Lock of a Condition that was notified", self.lock_->holder_);
     }
-    static constexpr WaitKind kind{&Wait::cancelled, &Wait::describe};
+    static constexpr WaitKind kind{&Wait::cancelled, &Wait::describe, nullptr, "condition"};
 
     void queue() noexcept {
         condition_.waiting_.take(*this);

@@ -46,7 +46,7 @@ private:
     static void describe(const Suspension&, WaitDescription& description) {
         describe_wait(description, "an Event to be set");
     }
-    static constexpr WaitKind kind{&Wait::leave, &Wait::describe};
+    static constexpr WaitKind kind{&Wait::leave, &Wait::describe, nullptr, "event"};
 
     Event& event_;
 };

@@ -186,7 +186,7 @@ private:
         const BasicQueue& queue = static_cast<const Put&>(suspension).queue_;
         describe_wait(description, "room in a full Queue of " + std::to_string(queue.capacity_));
     }
-    static constexpr WaitKind kind{&Put::leave, &Put::describe};
+    static constexpr WaitKind kind{&Put::leave, &Put::describe, nullptr, "queue put"};
 
     BasicQueue& queue_;
     T value_;
@@ -216,7 +216,7 @@ private:
     static void describe(const Suspension&, WaitDescription& description) {
         describe_wait(description, "a value in an empty Queue");
     }
-    static constexpr WaitKind kind{&Get::leave, &Get::describe};
+    static constexpr WaitKind kind{&Get::leave, &Get::describe, nullptr, "queue get"};
 
     BasicQueue& queue_;
     std::optional<T> value_;

@@ -100,7 +100,7 @@ private:
         const Semaphore& semaphore = static_cast<const Acquire&>(suspension).semaphore_;
         describe_wait(description, "a Lock, or a Semaphore's permit", semaphore.holder_);
     }
-    static constexpr WaitKind kind{&Acquire::leave, &Acquire::describe};
+    static constexpr WaitKind kind{&Acquire::leave, &Acquire::describe, nullptr, "semaphore"};
 
     Semaphore& semaphore_;
 };

@@ -1,0 +1,66 @@
+// A turn that is told of: to debug mode, to the trace, or to both. The plain one stands in event_loop.cpp.
+#include <stepwise/runtime/diagnostics/debug_mode.hpp>
+#include <stepwise/runtime/event_loop.hpp>
+
+namespace stepwise {
+
+void EventLoop::watched_turn(bool may_block) {
+    auto begins = [this](trace::Phase phase) {
+        if (tracer() != nullptr) trace::phase(*tracer_, phase);
+    };
+    if (tracer() != nullptr) trace::turn_begin(*tracer_);
+    begins(trace::Phase::flush);
+    if (!before_poll_.empty()) flush();
+    begins(trace::Phase::poll);
+    if (ready_.empty() && may_block && !stopping_) {
+        wait_for_something();
+    } else if (reactor_used_) {
+        poll_without_waiting();
+    }
+    begins(trace::Phase::arrivals);
+    if (arrived_.load(std::memory_order_relaxed)) take_arrivals();
+    begins(trace::Phase::timers);
+    if (!timers_.empty()) timers_.fire_due(clock_->now());
+    begins(trace::Phase::run);
+    run_watched(ready_.take_all());
+    if (tracer() != nullptr) trace::turn_end(*tracer_);
+}
+
+void EventLoop::run_watched(ReadyNode* node) noexcept {
+    if (debug_) return debug_->run_watched(node);
+    while (node != nullptr) {
+        if (tracer() != nullptr) trace::between(*tracer_, *node);
+        ReadyNode& now = *node;
+        node = std::exchange(now.next, nullptr);
+        run_one(now);
+    }
+}
+
+void EventLoop::run_one(ReadyNode& node) noexcept {
+    try {
+        if (tracer() != nullptr) {
+            trace::run(*tracer_, node);
+        } else {
+            node.run(node);
+        }
+    } catch (...) {
+        call_exception_handler(std::current_exception(), "a callback");
+    }
+}
+
+// Every wait for the kernel goes through here.
+void EventLoop::poll(std::optional<Duration> timeout) {
+    if (tracer() == nullptr) [[likely]]
+        return reactor_->wait(timeout);
+    trace::select_enter(*tracer_, timeout ? timeout->count() : -1);
+    reactor_->wait(timeout);
+    trace::select_exit(*tracer_);
+}
+
+bool EventLoop::cancel_before_poll(ReadyNode& node) noexcept {
+    if (!before_poll_.remove(node) && !flushing_.remove(node)) return false;
+    if (tracer() != nullptr) trace::handle_cancelled(*tracer_, node);
+    return true;
+}
+
+}  // namespace stepwise
