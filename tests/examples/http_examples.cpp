@@ -3,6 +3,8 @@
 #include <stepwise/net/http/client_connection.hpp>
 #include <stepwise/net/http/cookies.hpp>
 #include <stepwise/net/http/fetch.hpp>
+#include <stepwise/net/http/multipart.hpp>
+#include <stepwise/net/http/parameters.hpp>
 #include <stepwise/net/http/parser.hpp>
 #include <stepwise/net/http/request_writer.hpp>
 #include <stepwise/net/http/response_parser.hpp>
@@ -174,6 +176,23 @@ TEST_CASE("a cookie is read, set and signed") {
     //]
     CHECK(name == "YS9iPw");
     CHECK(bytes == "a/b?");
+}
+
+TEST_CASE("a form with files is taken apart") {
+    std::string_view content_type = "multipart/form-data; boundary=b";
+    std::string_view body = "--b\r\nContent-Disposition: form-data; name=color\r\n\r\nred\r\n--b--";
+    //[ net/http/parameters.hpp
+    std::optional<std::string> boundary = http::find_parameter(content_type, "boundary");
+    bool is_form = http::has_media_type(content_type, "multipart/form-data");
+    //]
+    CHECK(boundary == "b");
+    CHECK(is_form);
+    //[ net/http/multipart.hpp
+    http::MultipartParser parser(http::multipart_boundary(content_type).value());
+    parser.receive_data(body);
+    http::MultipartEvent event = parser.next_event();
+    //]
+    CHECK(std::get<http::StartOfPart>(event).name == "color");
 }
 
 }  // namespace

@@ -1,0 +1,48 @@
+// What anybody may send as a Cookie field or as a signed cookie's text.
+//
+// Every cookie that comes out is part of what was given, and none holds a semicolon; a signature is good only for what
+// was signed.
+#include <chrono>
+#include <stepwise/net/http/base64url.hpp>
+#include <stepwise/net/http/cookies.hpp>
+#include <stepwise/net/http/signed_cookies.hpp>
+#include <stepwise/tests/fuzz/support.hpp>
+
+using namespace stepwise;
+using namespace stepwise::fuzz;
+
+namespace {
+
+void check_field(std::string_view field) {
+    std::string_view rest = field;
+    while (const auto cookie = http::take_cookie(rest)) {
+        expect(lies_within(cookie->name, field) && lies_within(cookie->value, field), "a cookie is part of its field");
+        expect(cookie->value.find(';') == std::string_view::npos, "a value ends at its semicolon", cookie->value);
+        expect(cookie->name.find_first_of(";=") == std::string_view::npos, "a name ends at its sign", cookie->name);
+    }
+    expect(rest.empty(), "all of a field is looked at", rest);
+}
+
+void check_signed(std::string_view text) {
+    const http::CookieSigner signer({"a key of some length"});
+    const http::CookieSigner::Time now(std::chrono::seconds(1'000'000));
+    expect(!signer.verify("user", text, std::chrono::hours(1), now), "nobody else can sign", text);
+    const std::string ours = signer.sign("user", text, now);
+    expect(signer.verify("user", ours, std::chrono::hours(1), now) == text, "what was signed comes back", text);
+}
+
+void check_encoding(std::string_view text) {
+    if (const auto bytes = http::from_base64url(text)) {
+        expect_equal(http::to_base64url(*bytes), text, "every value has one form");
+    }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const LentBytes lent({reinterpret_cast<const char*>(data), size});
+    check_field(lent.view());
+    check_signed(lent.view());
+    check_encoding(lent.view());
+    return 0;
+}
