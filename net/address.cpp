@@ -2,6 +2,7 @@
 #include <netinet/in.h>
 #include <sys/un.h>
 #include <stepwise/net/address.hpp>
+#include <stepwise/runtime/calls.hpp>
 #include <stepwise/runtime/errors.hpp>
 
 #include <fmt/format.h>
@@ -63,7 +64,7 @@ Address Address::unix_socket(std::string_view path) {
 Address Address::of_local_end(int socket) {
     Address address;
     address.size_ = sizeof(address.storage_);
-    if (getsockname(socket, reinterpret_cast<sockaddr*>(&address.storage_), &address.size_) != 0) {
+    if (calls::getsockname(socket, reinterpret_cast<sockaddr*>(&address.storage_), &address.size_) != 0) {
         throw_system_error(errno, "getsockname");
     }
     return address;
@@ -72,7 +73,7 @@ Address Address::of_local_end(int socket) {
 Address Address::of_peer(int socket) {
     Address address;
     address.size_ = sizeof(address.storage_);
-    if (getpeername(socket, reinterpret_cast<sockaddr*>(&address.storage_), &address.size_) != 0) {
+    if (calls::getpeername(socket, reinterpret_cast<sockaddr*>(&address.storage_), &address.size_) != 0) {
         throw_system_error(errno, "getpeername");
     }
     return address;

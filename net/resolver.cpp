@@ -1,6 +1,7 @@
 #include <netdb.h>
 #include <stepwise/net/http/characters.hpp>
 #include <stepwise/net/resolver.hpp>
+#include <stepwise/runtime/calls.hpp>
 #include <stepwise/runtime/errors.hpp>
 #include <stepwise/runtime/event_loop.hpp>
 
@@ -26,6 +27,12 @@ struct Lookup {
 };
 
 Lookup look_up(const std::string& host, std::uint16_t port) {
+    if (const auto simulated = calls::look_up_simulated(host)) {
+        Lookup lookup;
+        for (const std::string& ip : *simulated) lookup.addresses.push_back(Address::tcp(ip, port));
+        if (lookup.addresses.empty()) lookup.code = EAI_NONAME;
+        return lookup;
+    }
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = AI_NUMERICSERV;

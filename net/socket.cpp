@@ -1,14 +1,13 @@
-#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/ioctl.h>
 #include <stepwise/net/socket.hpp>
+#include <stepwise/runtime/calls.hpp>
 #include <stepwise/runtime/errors.hpp>
 
 namespace stepwise::net {
 
 UniqueFd make_stream_socket(int family) {
-    UniqueFd socket(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    UniqueFd socket(calls::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!socket) throw_system_error(errno, "socket");
     return socket;
 }
@@ -17,7 +16,7 @@ namespace {
 
 void share_port(int socket) {
     const int on = 1;
-    if (::setsockopt(socket, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) {
+    if (calls::setsockopt(socket, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) {
         throw_system_error(errno, "setsockopt(SO_REUSEPORT)");
     }
 }
@@ -28,13 +27,13 @@ UniqueFd listen_on(const Address& address, ListenOptions options) {
     UniqueFd socket = make_stream_socket(address.family());
     const int on = 1;
     if (address.family() != AF_UNIX) {
-        ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+        calls::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
         if (options.reuse_port) share_port(socket.get());
     }
-    if (::bind(socket.get(), address.get(), address.size()) != 0) {
+    if (calls::bind(socket.get(), address.get(), address.size()) != 0) {
         throw_system_error(errno, "cannot listen on " + address.to_string());
     }
-    if (::listen(socket.get(), options.backlog) != 0) {
+    if (calls::listen(socket.get(), options.backlog) != 0) {
         throw_system_error(errno, "cannot listen on " + address.to_string());
     }
     return socket;
@@ -55,7 +54,7 @@ std::vector<UniqueFd> listen_side_by_side(const Address& address, std::size_t so
 
 void set_nodelay(int socket, bool on) noexcept {
     const int value = on ? 1 : 0;
-    ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &value, sizeof(value));
+    calls::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &value, sizeof(value));
 }
 
 std::string ip_of_peer(int socket) {
@@ -68,8 +67,7 @@ std::string ip_of_peer(int socket) {
 }
 
 int unacknowledged_bytes(int socket) noexcept {
-    int bytes = 0;
-    return ::ioctl(socket, SIOCOUTQ, &bytes) == 0 ? bytes : -1;
+    return calls::unacknowledged_bytes(socket);
 }
 
 }  // namespace stepwise::net

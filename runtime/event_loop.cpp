@@ -5,8 +5,6 @@
 #include <stepwise/runtime/fd_watchers.hpp>
 #include <stepwise/runtime/signals.hpp>
 
-#include <fmt/format.h>
-
 #include <cstdio>
 #include <cstdlib>
 
@@ -16,13 +14,13 @@ namespace {
 
 constinit thread_local EventLoop* running_loop = nullptr;
 
+bool debug_is_wanted() {
+    const char* value = std::getenv("STEPWISE_DEBUG");
+    return value != nullptr && std::string_view(value) == "1";
+}
+
 // How long a loop is quiet before it asks whether its tasks wait for each other.
 constexpr Duration quiet_before_a_look = std::chrono::milliseconds(200);
-
-std::string environment(const char* name) {
-    const char* value = std::getenv(name);
-    return value == nullptr ? std::string() : std::string(value);
-}
 
 }  // namespace
 
@@ -34,7 +32,7 @@ EventLoop::EventLoop(Options options)
       executor_(options.thread_pool),
       watchers_(std::make_unique<FdWatchers>(*this)),
       signals_(std::make_unique<SignalHandlers>(*this)) {
-    if (options.debug || environment("STEPWISE_DEBUG") == "1") {
+    if (options.debug || debug_is_wanted()) {
         debug_ = std::make_unique<detail::DebugMode>(*this, options.step_max, options.turn_max);
     }
     choose_reactor(options);
@@ -45,21 +43,13 @@ EventLoop::EventLoop(Options options)
     watched_ = unusual_ || debug_ != nullptr;
 }
 
-void EventLoop::choose_reactor(Options& options) {
-    std::string wanted = options.reactor.empty() ? environment("STEPWISE_REACTOR") : options.reactor;
-    if (wanted != "" && wanted != "epoll" && wanted != "io_uring") {
-        throw std::invalid_argument(fmt::format("unknown reactor '{}': choose epoll or io_uring", wanted));
-    }
-    if (wanted != "epoll") {
-        std::string why_not;
-        reactor_ = make_uring_reactor(*this, options.reactor_options, why_not);
-        if (reactor_ != nullptr) return;
-        if (wanted == "io_uring") {
-            throw std::system_error(ENOSYS, std::generic_category(), "the io_uring reactor cannot be used: " + why_not);
-        }
-        if (debug_) std::fprintf(stderr, "stepwise: using epoll, io_uring is not available: %s\n", why_not.c_str());
-    }
-    reactor_ = make_epoll_reactor(*this, options.reactor_options);
+// As if on a thread of the pool: no loop runs there, and what belongs to the loop's thread refuses.
+void EventLoop::run_job(Job& job) noexcept {
+    EventLoop* outer = std::exchange(running_loop, nullptr);
+    const void* owner = std::exchange(owner_thread_, nullptr);
+    job.run_job(job);
+    owner_thread_ = owner;
+    running_loop = outer;
 }
 
 EventLoop::~EventLoop() {
@@ -69,7 +59,7 @@ EventLoop::~EventLoop() {
     debug_.reset();
     if (tasks_ != nullptr) report_destroyed_pending(*this);
     discard_everything();
-    executor_.stop();
+    executor_.stop(simulation_);
     discard_everything();
     reactor_.reset();
     trace::end(tracer_);

@@ -60,11 +60,11 @@ public:
     using Callback = std::function<void()>;
 
     struct Options {
-        // "epoll" or "io_uring"; empty: $STEPWISE_REACTOR, else io_uring where it works and epoll where not.
+        // "epoll", "io_uring" or "sim"; empty: $STEPWISE_REACTOR, else io_uring where it works and epoll where not.
         std::string reactor;
         ReactorOptions reactor_options;
         ThreadPool::Options thread_pool;
-        // Not owned; must outlive the loop. nullptr: the steady clock.
+        // Not owned; must outlive the loop. nullptr: the steady clock, or the simulator's.
         Clock* clock = nullptr;
         // Looks at the program while it runs and tells of its mistakes: see diagnostics/lint.hpp. Costs two looks at
         // the clock a handle and a thread. SIGUSR1 prints dump_tasks, and SIGURG samples the stack of a loop that is
@@ -112,6 +112,8 @@ public:
 
     // Of the loop's clock: no time of day, see clock.hpp.
     TimePoint time() noexcept { return clock_->now(); }
+    // The time of day.
+    std::chrono::system_clock::time_point wall_time() noexcept { return clock_->wall_time(); }
     // `delay` from now; the end of time where that is farther than it can be told.
     TimePoint time_after(Duration delay) noexcept {
         TimePoint now = time();
@@ -150,6 +152,7 @@ public:
     // thread. The caller sees to it that the loop does not end before this returns: LoopGroup::post does so.
     template <class Function>
     void call_soon_threadsafe(Function function) {
+        check_may_post();
         post_threadsafe(*new detail::ThreadsafeCall<Function>(*this, std::move(function)));
     }
 
@@ -183,7 +186,7 @@ public:
         using Result = std::invoke_result_t<Function&>;
         Future<Result> future = create_future<Result>();
         auto job = std::make_unique<detail::ExecutorJob<Result, Function>>(*this, future, std::move(function));
-        executor_.submit(*job);
+        executor_.submit(*this, *job);
         job.release();
         return future;
     }
@@ -224,6 +227,8 @@ public:
         reactor_used_ = true;
         return *reactor_;
     }
+    // nullptr: the loop's reactor is a kernel's.
+    Simulation* simulation() const noexcept { return simulation_; }
     Entropy& entropy() noexcept { return entropy_; }
     std::string_view reactor_name() const noexcept { return reactor_->name(); }
     // Its time is not the machine's: see Options::clock.
@@ -255,7 +260,14 @@ private:
     void offload(Operation& operation) override { executor_.offload(*this, operation); }
     bool withdraw_offloaded(Operation& operation) noexcept override { return executor_.withdraw_offloaded(operation); }
     void abandon_offloaded(Operation& operation) noexcept override { executor_.abandon_offloaded(operation); }
+    void run_job(Job& job) noexcept override;
 
+    // Throws std::logic_error on another thread than the simulation's.
+    void check_may_post() const {
+        if (simulation_ != nullptr) [[unlikely]]
+            check_simulated_thread();
+    }
+    void check_simulated_thread() const;
     // Throws std::logic_error while a loop runs; else this is the loop's thread from here on.
     void check_may_run();
     void run_until_done(FutureBase& future);
@@ -280,6 +292,7 @@ private:
     void discard_everything() noexcept;
     bool may_go_on() const noexcept;
     void choose_reactor(Options& options);
+    void use_simulation(const Options& options);
 
     SteadyClock steady_clock_;
     Clock* clock_;
@@ -302,6 +315,7 @@ private:
     std::unique_ptr<detail::DebugMode> debug_;
     ExceptionHandler exception_handler_;
     std::unique_ptr<Reactor> reactor_;
+    Simulation* simulation_ = nullptr;  // the reactor's, if it is one
     detail::Executor executor_;
     std::unique_ptr<FdWatchers> watchers_;
     std::unique_ptr<SignalHandlers> signals_;

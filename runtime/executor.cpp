@@ -1,5 +1,8 @@
 #include <stepwise/runtime/event_loop.hpp>
 #include <stepwise/runtime/executor.hpp>
+#include <stepwise/runtime/reactor/simulation.hpp>
+
+#include <fmt/format.h>
 
 #include <unistd.h>
 
@@ -88,6 +91,16 @@ private:
     std::latch ran_{1};
 };
 
+void Executor::submit(EventLoop& loop, LoopJob& job) {
+    if (loop.simulation() == nullptr) return pool_.submit(job);
+    // The job counts itself already.
+    if (jobs_ > options_.threads_max + options_.queued_jobs_max) {
+        throw LimitError(fmt::format("the thread pool's queue is full: {} jobs wait for {} threads (queued_jobs_max)",
+                                     options_.queued_jobs_max, options_.threads_max));
+    }
+    loop.reactor().simulation()->run_later(job);  // it has something to do now
+}
+
 void Executor::offload(EventLoop& loop, Operation& operation) {
     auto job = std::make_unique<FileJob>(loop, operation);
     pool_.submit(*job);
@@ -102,8 +115,9 @@ void Executor::abandon_offloaded(Operation& operation) noexcept {
     static_cast<FileJob*>(operation.offloaded_job)->abandon();
 }
 
-void Executor::stop() noexcept {
+void Executor::stop(Simulation* simulation) noexcept {
     Job* job = pool_.stop();
+    if (simulation != nullptr) job = simulation->take_jobs();
     while (job != nullptr) {
         Job* next = job->next_job;
         delete static_cast<LoopJob*>(job);

@@ -20,6 +20,7 @@
 namespace stepwise {
 
 class EventLoop;
+class Simulation;
 
 namespace detail {
 
@@ -112,21 +113,23 @@ private:
 
 class Executor {
 public:
-    explicit Executor(ThreadPool::Options options) : pool_(options) {}
+    explicit Executor(ThreadPool::Options options) : options_(options), pool_(options) {}
 
-    void submit(LoopJob& job) { pool_.submit(job); }
+    // On a simulated loop there are no threads: the job runs on the loop's own, later.
+    void submit(EventLoop& loop, LoopJob& job);
     // No job is on its way.
     bool idle() const noexcept { return jobs_ == 0; }
     void offload(EventLoop& loop, Operation& operation);
     bool withdraw_offloaded(Operation& operation) noexcept;
     void abandon_offloaded(Operation& operation) noexcept;
     // Stops the threads and drops what never ran.
-    void stop() noexcept;
+    void stop(Simulation* simulation) noexcept;
 
 private:
     friend class LoopJob;
     class FileJob;
 
+    ThreadPool::Options options_;
     ThreadPool pool_;
     std::size_t jobs_ = 0;
 };

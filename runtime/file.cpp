@@ -1,5 +1,6 @@
 #include <stepwise/runtime/file.hpp>
 
+#include <stepwise/runtime/calls.hpp>
 #include <stepwise/runtime/io.hpp>
 #include <stepwise/runtime/to_thread.hpp>
 
@@ -25,7 +26,7 @@ constexpr std::size_t read_bytes = 64 * 1024;
 // A reactor waits for a pipe to be ready; a file always is.
 bool can_hold_up(int fd, const std::string& path) {
     struct stat status {};
-    if (::fstat(fd, &status) != 0) fail(errno, "fstat", path);
+    if (calls::fstat(fd, &status) != 0) fail(errno, "fstat", path);
     return S_ISFIFO(status.st_mode);
 }
 
@@ -36,7 +37,7 @@ void set_non_blocking(int fd, const std::string& path) {
 
 UniqueFd open_now(const std::string& path, int flags, mode_t mode) {
     for (;;) {
-        UniqueFd fd(::open(path.c_str(), flags | O_CLOEXEC, mode));
+        UniqueFd fd(calls::open(path.c_str(), flags | O_CLOEXEC, mode));
         if (fd) {
             if (can_hold_up(fd.get(), path)) set_non_blocking(fd.get(), path);
             return fd;
@@ -47,26 +48,31 @@ UniqueFd open_now(const std::string& path, int flags, mode_t mode) {
 
 std::uint64_t size_now(int fd, const std::string& path) {
     struct stat status {};
-    if (::fstat(fd, &status) != 0) fail(errno, "fstat", path);
+    if (calls::fstat(fd, &status) != 0) fail(errno, "fstat", path);
     return static_cast<std::uint64_t>(status.st_size);
 }
 
 // A write that io_uring cuts short, as on a full disk, may leave the position where it was (Linux 6.18).
 void move_to(int fd, off_t position) noexcept {
     bool appends = (::fcntl(fd, F_GETFL) & O_APPEND) != 0;
-    if (!appends) ::lseek(fd, position, SEEK_SET);
+    if (!appends) calls::lseek(fd, position, SEEK_SET);
 }
 
 // From the position to the end, as far as the system knows.
 std::size_t bytes_left_now(int fd) {
     struct stat status {};
-    const off_t position = ::lseek(fd, 0, SEEK_CUR);
-    if (position < 0 || ::fstat(fd, &status) != 0 || status.st_size < position) return 0;
+    const off_t position = calls::lseek(fd, 0, SEEK_CUR);
+    if (position < 0 || calls::fstat(fd, &status) != 0 || status.st_size < position) return 0;
     return static_cast<std::size_t>(status.st_size - position);
 }
 
+bool is_simulated(int fd) noexcept {
+    return detail::simulated_calls != nullptr && detail::simulated_calls->owns(fd);
+}
+
 void sync_now(int fd, const std::string& path) {
-    if (::fdatasync(fd) != 0) fail(errno, "fdatasync", path);
+    // What a simulation has of it needs none: its descriptor stands for nothing that could be lost.
+    if (!is_simulated(fd) && ::fdatasync(fd) != 0) fail(errno, "fdatasync", path);
 }
 
 }  // namespace
@@ -132,7 +138,7 @@ Coro<void> File::write_all(std::string_view bytes) {
     Awaited awaited(*this);
     try {
         while (!bytes.empty()) {
-            off_t position = ::lseek(awaited.fd(), 0, SEEK_CUR);
+            off_t position = calls::lseek(awaited.fd(), 0, SEEK_CUR);
             std::size_t written = co_await io::write(awaited.fd(), bytes);
             if (written < bytes.size() && position >= 0) move_to(awaited.fd(), position + static_cast<off_t>(written));
             bytes.remove_prefix(written);
@@ -144,7 +150,7 @@ Coro<void> File::write_all(std::string_view bytes) {
 
 Coro<void> File::sync() {
     // The thread may outlive this frame, and the File: it has a descriptor of its own.
-    UniqueFd own(::fcntl(fd_.get(), F_DUPFD_CLOEXEC, 0));
+    UniqueFd own(calls::duplicate(fd_.get()));
     if (!own) fail(errno, "fcntl", path_);
     struct Syncing {
         UniqueFd fd;

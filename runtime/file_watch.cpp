@@ -2,6 +2,7 @@
 
 #include <stepwise/runtime/event_loop.hpp>
 #include <stepwise/runtime/io.hpp>
+#include <stepwise/runtime/reactor/simulation.hpp>
 
 #include <fmt/format.h>
 #include <limits.h>
@@ -22,6 +23,7 @@ constexpr std::size_t read_bytes = 16 * (sizeof(inotify_event) + NAME_MAX + 1);
 
 FileWatch::FileWatch() : fd_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
     if (!fd_) throw_system_error(errno, "inotify_init1");
+    if (detail::simulated_calls != nullptr) throw_not_simulated("FileWatch", "it watches the real disk");
 }
 
 void FileWatch::add(const std::string& path, std::uint32_t mask) {

@@ -1,4 +1,5 @@
 #include <stepwise/runtime/io.hpp>
+#include <stepwise/runtime/planted.hpp>
 #include <stepwise/runtime/wait_description.hpp>
 
 namespace stepwise {
@@ -28,6 +29,7 @@ bool IoAwaiter::start(TaskBase& task, std::source_location where) {
 void IoAwaiter::cancel_io(Suspension& suspension) noexcept {
     auto& self = static_cast<IoAwaiter&>(suspension);
     self.interrupted_ = true;
+    if (planted("missing_cancel")) return;
     loop_of(*self.task_).reactor().cancel(self);
 }
 

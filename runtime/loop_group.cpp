@@ -1,4 +1,5 @@
 #include <stepwise/runtime/loop_group.hpp>
+#include <stepwise/runtime/reactor/simulation.hpp>
 
 #include <future>
 #include <mutex>
@@ -130,6 +131,9 @@ void LoopGroup::run_loop(std::size_t index, Start& start) noexcept {
     std::optional<EventLoop> loop;
     try {
         loop.emplace(options_);
+        if (loop->simulation() != nullptr && size() > 1) {
+            throw_not_simulated("LoopGroup", "its loops have a thread each");
+        }
     } catch (...) {
         return start.stands[index].set_exception(std::current_exception());
     }

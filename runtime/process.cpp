@@ -1,7 +1,9 @@
 #include <stepwise/runtime/process.hpp>
 
+#include <stepwise/runtime/calls.hpp>
 #include <stepwise/runtime/event_loop.hpp>
 #include <stepwise/runtime/io.hpp>
+#include <stepwise/runtime/reactor/simulation.hpp>
 #include <stepwise/runtime/task_group.hpp>
 
 #include <fcntl.h>
@@ -150,6 +152,7 @@ Process Process::start(const ProcessOptions& options) {
     if (options.arguments.empty() || options.arguments[0].empty()) {
         throw std::invalid_argument("Process::start: there is no program to run");
     }
+    if (detail::simulated_calls != nullptr) throw_not_simulated("Process::start", "another program has its own time");
     Ends input = make_input(options.input);
     Ends output = make_output(options.output);
     Ends errors = make_output(options.errors);

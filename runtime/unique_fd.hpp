@@ -3,8 +3,11 @@
 //     UniqueFd file(::open("/dev/null", O_RDONLY | O_CLOEXEC));
 //     if (!file) throw_system_error(errno, "open");
 //
-// It does not tell a reactor: whoever used the descriptor with one calls Reactor::forget first.
+// It does not tell a reactor: whoever used the descriptor with one calls Reactor::forget first. A simulation, where
+// this thread has one, is told.
 #pragma once
+
+#include <stepwise/runtime/calls.hpp>
 
 #include <unistd.h>
 
@@ -30,7 +33,10 @@ public:
     // Closes what it held. close is not repeated at EINTR: on Linux the descriptor is gone by then (close(2)).
     void reset(int fd = -1) noexcept {
         int old = std::exchange(fd_, fd);
-        if (old >= 0) ::close(old);
+        if (old < 0) return;
+        if (detail::simulated_calls != nullptr) [[unlikely]]
+            detail::simulated_calls->closing(old);
+        ::close(old);
     }
 
 private:

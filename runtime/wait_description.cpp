@@ -1,12 +1,11 @@
+#include <stepwise/runtime/calls.hpp>
 #include <stepwise/runtime/sleep.hpp>
 #include <stepwise/runtime/wait_description.hpp>
 
 #include <fmt/format.h>
 
 #include <arpa/inet.h>
-#include <linux/sockios.h>
 #include <netinet/in.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -17,7 +16,7 @@ namespace {
 std::string peer_of(int socket) {
     sockaddr_storage address{};
     socklen_t length = sizeof address;
-    if (::getpeername(socket, reinterpret_cast<sockaddr*>(&address), &length) != 0) return {};
+    if (calls::getpeername(socket, reinterpret_cast<sockaddr*>(&address), &length) != 0) return {};
     char text[INET6_ADDRSTRLEN] = "";
     if (address.ss_family == AF_INET) {
         const auto& ip = reinterpret_cast<const sockaddr_in&>(address);
@@ -37,11 +36,12 @@ std::string peer_of(int socket) {
 std::string describe_socket(int socket) {
     std::string text;
     if (std::string peer = peer_of(socket); !peer.empty()) text += " to " + peer;
-    int bytes = 0;
-    if (::ioctl(socket, SIOCOUTQ, &bytes) == 0 && bytes > 0) {
+    int bytes = calls::unacknowledged_bytes(socket);
+    if (bytes > 0) {
         text += fmt::format(", {} bytes sent that the peer has not acknowledged", bytes);
     }
-    if (::ioctl(socket, SIOCINQ, &bytes) == 0 && bytes > 0) text += fmt::format(", {} bytes to be read", bytes);
+    bytes = calls::unread_bytes(socket);
+    if (bytes > 0) text += fmt::format(", {} bytes to be read", bytes);
     return text;
 }
 

@@ -203,7 +203,11 @@ void Connection::drop_waiting() noexcept {
 void Connection::update_reading() {
     if (!transport_) return;
     bool behind = waiting_count_ > options_.waiting_messages_max || waiting_bytes_ > options_.waiting_bytes_max;
-    bool pause = state_ == State::open && (behind || transport_->is_full());
+    // A server lets a peer wait that asks for more than it reads. Did a client do so, too, two that both have much to
+    // say would wait for each other; its own outbox is kept in bounds by send(), and here but by what answers pings.
+    bool full = protocol_.role() == Role::client ? transport_->queued_bytes() >= options_.queued_bytes_max
+                                                 : transport_->is_full();
+    bool pause = state_ == State::open && (behind || full);
     if (pause == reading_paused_) return;
     reading_paused_ = pause;
     if (pause) {
@@ -337,6 +341,7 @@ void Connection::end(CloseCode code, std::string_view reason) noexcept {
 
 void Connection::tell_face() noexcept {
     if (std::exchange(face_told_, true)) return;
+    if (planted("end_untold") && close_code_ == CloseCode::abnormal_closure) return;
     Call call(*this);
     face_->closed(*this);
 }
@@ -371,7 +376,7 @@ void Connection::check_peer(int tick) {
         std::size_t before = transport_->queued_bytes();
         static_cast<void>(protocol_.send_ping(*transport_));
         acknowledged_bytes_ += transport_->queued_bytes() - before;
-    } else if (transport_->acknowledged_bytes() > acknowledged_bytes_) {
+    } else if (transport_->acknowledged_bytes() > acknowledged_bytes_ && !planted("keepalive_behind_writer")) {
         last_activity_tick_ = tick;
         pinged_ = false;
     } else if (silent >= options_.ping_interval_seconds + options_.ping_timeout_seconds) {

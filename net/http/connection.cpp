@@ -84,6 +84,7 @@ void Connection::drained() {
 // After a wait: the requests that have come meanwhile.
 void Connection::go_on() {
     transport_->resume_receiving();
+    if (planted("forgotten_request")) return;
     if (serve_events() && end_received_ && !is_waiting()) end_of_input();
 }
 

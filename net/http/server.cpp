@@ -79,7 +79,7 @@ void Server::sweep() {
 std::string_view Server::date() {
     if (date_tick_ != tick_) {
         date_tick_ = tick_;
-        std::time_t second = std::time(nullptr);
+        std::time_t second = std::chrono::system_clock::to_time_t(loop_.wall_time());
         if (std::exchange(date_second_, second) != second) format_http_date(second, date_);
     }
     return {date_, sizeof(date_)};

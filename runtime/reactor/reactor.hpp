@@ -9,6 +9,7 @@
 
 #include <stepwise/runtime/reactor/operation.hpp>
 #include <stepwise/runtime/ready_queue.hpp>
+#include <stepwise/runtime/sim/options.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -19,6 +20,9 @@
 #include <string_view>
 
 namespace stepwise {
+
+struct Job;
+class Simulation;
 
 // What a reactor needs of its loop.
 class ReactorHost {
@@ -32,6 +36,8 @@ public:
     virtual bool withdraw_offloaded(Operation& operation) noexcept = 0;
     // Blocks until the thread is done with an offloaded operation; finish_offloaded will not be called for it.
     virtual void abandon_offloaded(Operation& operation) noexcept = 0;
+    // Simulator: runs a job of the executor here and now, as a thread of the pool would.
+    virtual void run_job(Job& job) noexcept = 0;
 
 protected:
     ~ReactorHost() = default;
@@ -80,7 +86,10 @@ public:
 
     virtual ~Reactor() = default;
 
-    virtual std::string_view name() const noexcept = 0;  // "epoll", "io_uring"
+    virtual std::string_view name() const noexcept = 0;  // "epoll", "io_uring", "sim"
+
+    // What else a simulator does for the loop; nullptr: this is a kernel.
+    virtual Simulation* simulation() noexcept { return nullptr; }
 
     // Starts `operation`. True: it is finished already, `result` is set and `complete` will not be called.
     [[nodiscard]] virtual bool submit(Operation& operation) = 0;
@@ -135,8 +144,10 @@ struct ReactorOptions {
     unsigned receive_buffers = 512;
     // io_uring: false makes it do without multishot requests and provided buffers, as on a kernel that lacks them.
     bool multishot = true;
-    // epoll: the one buffer per loop that every receive reads into.
+    // epoll, simulator: the one buffer per loop that every receive reads into.
     std::size_t receive_block_bytes = 64 * 1024;
+    // Simulator: STEPWISE_SEED and STEPWISE_SIM change it.
+    sim::Options sim = {};
 };
 
 std::unique_ptr<Reactor> make_epoll_reactor(ReactorHost& host, const ReactorOptions& options);
@@ -144,5 +155,8 @@ std::unique_ptr<Reactor> make_epoll_reactor(ReactorHost& host, const ReactorOpti
 // nullptr, with the reason in `why_not`, where the build or the kernel does not allow io_uring: the ring is set up and
 // a real no-op is run through it before it is trusted.
 std::unique_ptr<Reactor> make_uring_reactor(ReactorHost& host, const ReactorOptions& options, std::string& why_not);
+
+// Never fails but for memory, and for what the environment says wrong. A thread has one at a time, for its loop.
+std::unique_ptr<Reactor> make_sim_reactor(ReactorHost& host, const ReactorOptions& options);
 
 }  // namespace stepwise

@@ -5,6 +5,7 @@
 #include <stepwise/net/resolver.hpp>
 #include <stepwise/net/stream.hpp>
 #include <stepwise/runtime/timeout.hpp>
+#include <stepwise/tests/left_out.hpp>
 
 #include <doctest/doctest.h>
 #include <netdb.h>
@@ -100,6 +101,7 @@ TEST_CASE("a name is looked up in a thread, while the loop turns") {
 }
 
 TEST_CASE("the machine's own name is what getaddrinfo says it is") {
+    if (is_left_out_on_simulator("its names are those that it was told of")) return;
     std::array<char, 256> name{};
     REQUIRE(::gethostname(name.data(), name.size() - 1) == 0);
     World world;

@@ -36,7 +36,7 @@ struct Scripted : World {
     Peer accept() {
         UniqueFd socket;
         run_until([&] {
-            socket = UniqueFd(::accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC));
+            socket = UniqueFd(calls::accept4(listening.get(), SOCK_CLOEXEC));
             return static_cast<bool>(socket);
         });
         return Peer(*this, std::move(socket));

@@ -193,11 +193,12 @@ namespace {
 // The other end, which waits in the kernel: the loops have threads of their own.
 class Client {
 public:
-    explicit Client(const net::Address& address) : socket_(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-        if (::connect(socket_.get(), address.get(), address.size()) != 0) throw_system_error(errno, "connect");
+    explicit Client(const net::Address& address)
+        : socket_(calls::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        if (calls::connect(socket_.get(), address.get(), address.size()) != 0) throw_system_error(errno, "connect");
     }
     void send(std::string_view bytes) {
-        CHECK(::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size()));
+        CHECK(calls::send(socket_.get(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
     }
     std::string read_line() {
         std::string read;

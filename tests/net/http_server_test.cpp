@@ -3,6 +3,7 @@
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stepwise/net/http/connection.hpp>
+#include <stepwise/tests/left_out.hpp>
 
 #include <doctest/doctest.h>
 #include <unistd.h>
@@ -64,7 +65,7 @@ struct Scene : Served {
 unsigned segments_in(int socket) {
     tcp_info info{};
     socklen_t size = sizeof(info);
-    ::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size);
+    calls::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size);
     return info.tcpi_data_segs_in;
 }
 
@@ -104,7 +105,7 @@ TEST_CASE("sixteen requests sent ahead are answered in order, in one send") {
     for (int number = 0; number < 16; ++number) requests += get("/count/" + std::to_string(number));
     client.send(requests);
     scene.settle();
-    CHECK(segments_in(client.fd()) == 1);
+    if (!is_left_out_on_simulator("it counts no segments")) CHECK(segments_in(client.fd()) == 1);
     for (int number = 0; number < 16; ++number) CHECK(read_answer(client).body == std::to_string(number));
 }
 

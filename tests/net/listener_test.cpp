@@ -160,21 +160,21 @@ TEST_CASE("out of descriptors it says so once, waits, harms nobody, and goes on"
     Peer before = Peer::connect(scene.world, address);
     scene.world.run_until([&] { return scene.accepted.size() == 1; });
     scene.listener.reset();
-    Peer late(scene.world, UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)));
+    Peer late(scene.world, UniqueFd(calls::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)));
     UniqueFd listening = net::listen_on(address);
     std::string said;
     {
         Stderr captured;
         FewDescriptors few;
         scene.listen_on(std::move(listening));
-        REQUIRE(::connect(late.fd(), address.get(), address.size()) == 0);
+        REQUIRE(calls::connect(late.fd(), address.get(), address.size()) == 0);
         for (int tries = 0; tries < 5; ++tries) {
             scene.world.settle();
             scene.world.clock.advance(Listener::retry_interval);
         }
         scene.world.settle();
         CHECK(scene.accepted.size() == 1);
-        REQUIRE(::send(scene.accepted[0].get(), "alive", 5, MSG_NOSIGNAL) == 5);
+        REQUIRE(calls::send(scene.accepted[0].get(), "alive", 5) == 5);
         CHECK(before.read(5) == "alive");
         said = captured.text();
     }
@@ -189,12 +189,12 @@ TEST_CASE("a listener ends while it waits for descriptors") {
     Scene scene;
     Address address = scene.listener->address();
     scene.listener.reset();
-    Peer late(scene.world, UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)));
+    Peer late(scene.world, UniqueFd(calls::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)));
     UniqueFd listening = net::listen_on(address);
     Stderr captured;
     FewDescriptors few;
     scene.listen_on(std::move(listening));
-    REQUIRE(::connect(late.fd(), address.get(), address.size()) == 0);
+    REQUIRE(calls::connect(late.fd(), address.get(), address.size()) == 0);
     scene.world.settle();
     scene.listener.reset();
     scene.world.clock.advance(1s);

@@ -26,12 +26,12 @@ std::ptrdiff_t open_descriptors() {
 // Reads what there is, without waiting. Empty too at the end.
 std::string read_now(int socket) {
     std::string bytes(1 << 20, '\0');
-    ssize_t count = ::recv(socket, bytes.data(), bytes.size(), MSG_DONTWAIT);
+    ssize_t count = calls::recv(socket, bytes.data(), bytes.size());
     bytes.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
     return bytes;
 }
 void send_now(int socket, std::string_view bytes) {
-    REQUIRE(::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size()));
+    REQUIRE(calls::send(socket, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
 }
 
 // The only thread of the pool is busy until complete().
@@ -79,8 +79,8 @@ public:
         co_return byte;
     }
     void complete() override {
-        client_ = UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        REQUIRE(::connect(client_.get(), address_.get(), address_.size()) == 0);
+        client_ = UniqueFd(calls::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        REQUIRE(calls::connect(client_.get(), address_.get(), address_.size()) == 0);
         send_now(client_.get(), "7");
     }
     std::string gives() const override { return "7"; }
@@ -103,7 +103,7 @@ public:
 protected:
     void connect() {
         std::array<int, 2> ends{};
-        REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) == 0);
+        REQUIRE(calls::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) == 0);
         stream_.emplace(loop(), UniqueFd(ends[0]));
         peer_ = UniqueFd(ends[1]);
     }
@@ -272,7 +272,7 @@ private:
     }
     static bool is_closed(int peer) {
         char bytes[1000];
-        ssize_t count = ::recv(peer, bytes, sizeof bytes, MSG_DONTWAIT);
+        ssize_t count = calls::recv(peer, bytes, sizeof bytes);
         return count == 0 || (count < 0 && errno != EAGAIN);
     }
     UniqueFd listening_ = net::listen_on(net::Address::tcp("127.0.0.1", 0));

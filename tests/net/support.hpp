@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <stepwise/net/address.hpp>
 #include <stepwise/net/socket.hpp>
+#include <stepwise/runtime/calls.hpp>
 #include <stepwise/runtime/event_loop.hpp>
 
 #include <doctest/doctest.h>
@@ -93,11 +94,11 @@ public:
 
     // `receive_buffer_bytes`: makes the kernel hold little for a peer that does not read.
     static Peer connect(World& world, const net::Address& address, int receive_buffer_bytes = 0) {
-        UniqueFd socket(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+        UniqueFd socket(calls::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
         if (receive_buffer_bytes != 0) {
-            ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes, sizeof(receive_buffer_bytes));
+            calls::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes, sizeof(receive_buffer_bytes));
         }
-        if (::connect(socket.get(), address.get(), address.size()) != 0) throw_system_error(errno, "connect");
+        if (calls::connect(socket.get(), address.get(), address.size()) != 0) throw_system_error(errno, "connect");
         return Peer(world, std::move(socket));
     }
 
@@ -112,7 +113,7 @@ public:
     }
     // What the kernel takes at once. Throws std::system_error.
     std::size_t try_send(std::string_view bytes) {
-        ssize_t count = ::send(fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t count = calls::send(fd(), bytes.data(), bytes.size());
         if (count < 0 && errno != EAGAIN) throw_system_error(errno, "send");
         return count < 0 ? 0 : static_cast<std::size_t>(count);
     }
@@ -120,7 +121,7 @@ public:
     // What has arrived and was not read; one recv.
     std::string read_now(std::size_t bytes_max = 64 * 1024) {
         std::string bytes(bytes_max, '\0');
-        ssize_t count = ended() ? 0 : ::recv(fd(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+        ssize_t count = ended() ? 0 : calls::recv(fd(), bytes.data(), bytes.size());
         if (count == 0) end_ = 0;
         if (count < 0 && errno != EAGAIN) end_ = errno;
         bytes.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
@@ -171,12 +172,12 @@ public:
         return ended();
     }
 
-    void end_writing() { ::shutdown(fd(), SHUT_WR); }
+    void end_writing() { calls::shutdown(fd(), SHUT_WR); }
     void close() { socket_.reset(); }
     // Ends it with a reset, as a machine does that knows nothing of the connection any more.
     void reset() {
         linger at_once{1, 0};
-        ::setsockopt(fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+        calls::setsockopt(fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
         socket_.reset();
     }
 
@@ -194,7 +195,7 @@ struct Pair {
 // SOCK_SEQPACKET keeps the bounds of each send.
 inline Pair unix_pair(int type = SOCK_STREAM) {
     std::array<int, 2> sockets{};
-    if (::socketpair(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, sockets.data()) != 0) {
+    if (calls::socketpair(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, sockets.data()) != 0) {
         throw_system_error(errno, "socketpair");
     }
     return {UniqueFd(sockets[0]), UniqueFd(sockets[1])};
@@ -203,15 +204,15 @@ inline Pair unix_pair(int type = SOCK_STREAM) {
 inline Pair tcp_pair() {
     UniqueFd listening = net::listen_on(net::Address::tcp("127.0.0.1", 0));
     net::Address address = net::Address::of_local_end(listening.get());
-    UniqueFd theirs(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (::connect(theirs.get(), address.get(), address.size()) != 0) throw_system_error(errno, "connect");
-    UniqueFd ours(::accept4(listening.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    UniqueFd theirs(calls::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (calls::connect(theirs.get(), address.get(), address.size()) != 0) throw_system_error(errno, "connect");
+    UniqueFd ours(calls::accept4(listening.get(), SOCK_NONBLOCK | SOCK_CLOEXEC));
     return {std::move(ours), std::move(theirs)};
 }
 
 // So that a peer that does not read is felt after few bytes.
 inline void limit_send_buffer(int socket, int bytes = 4096) {
-    ::setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+    calls::setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 }
 
 // Bytes whose order is seen.

@@ -23,7 +23,7 @@ TEST_CASE("STEPWISE_REACTOR chooses the reactor, an option wins over it, and an 
     options.reactor = "epoll";
     CHECK(EventLoop(options).reactor().name() == "epoll");
     options.reactor = "kqueue";
-    CHECK_THROWS_WITH_AS(EventLoop{options}, "unknown reactor 'kqueue': choose epoll or io_uring",
+    CHECK_THROWS_WITH_AS(EventLoop{options}, "unknown reactor 'kqueue': choose epoll, io_uring or sim",
                          std::invalid_argument);
 }
 

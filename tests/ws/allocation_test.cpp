@@ -66,8 +66,8 @@ struct Scene : WsServed {
         char answer[16 * 1024];
         for (int round = 0; round < 2000; ++round) {
             if (round == 1000) before = allocations;
-            static_cast<void>(::send(client.fd(), request.data(), request.size(), MSG_NOSIGNAL));
-            while (::recv(client.fd(), answer, sizeof(answer), MSG_DONTWAIT) <= 0) loop().run_once(false);
+            static_cast<void>(calls::send(client.fd(), request.data(), request.size()));
+            while (calls::recv(client.fd(), answer, sizeof(answer)) <= 0) loop().run_once(false);
         }
         return allocations - before;
     }

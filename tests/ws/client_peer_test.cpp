@@ -18,7 +18,7 @@ struct Fake : World {
     Peer accept() {
         UniqueFd socket;
         run_until([&] {
-            socket.reset(::accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+            socket.reset(calls::accept4(listening.get(), SOCK_CLOEXEC | SOCK_NONBLOCK));
             return static_cast<bool>(socket);
         });
         return Peer(*this, std::move(socket));

@@ -102,7 +102,7 @@ TEST_CASE_TEMPLATE("connections that were not delivered are closed when acceptin
     world.close(listener.socket);
     for (UniqueFd& client : clients) {
         char byte;
-        CHECK(world.until([&] { return ::recv(client.get(), &byte, 1, 0) == 0 || errno == ECONNRESET; }));
+        CHECK(world.until([&] { return calls::recv(client.get(), &byte, 1) == 0 || errno == ECONNRESET; }));
     }
 }
 
@@ -145,7 +145,7 @@ TEST_CASE_TEMPLATE("the port is free as soon as accepting was stopped and the li
 TEST_CASE_TEMPLATE("accepting on what does not listen fails, and does not spin", Kind, EVERY_REACTOR) {
     World<Kind> world;
     if (world.is_missing()) return;
-    UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    UniqueFd socket(calls::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     TestAcceptor acceptor;
     world.reactor().start_accepting(socket.get(), acceptor);
     REQUIRE(world.until([&] { return acceptor.failures != 0; }));

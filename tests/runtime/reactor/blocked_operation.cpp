@@ -63,8 +63,8 @@ void BlockedOperation::fill_backlog() {
     listener_ = tcp_listener(0);
     for (int count = 0; count < 4; ++count) others_.push_back(connect_to(listener_.port));
     socklen_t length = sizeof address_;
-    REQUIRE(::getsockname(listener_.socket.get(), reinterpret_cast<sockaddr*>(&address_), &length) == 0);
-    pair_.here.reset(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    REQUIRE(calls::getsockname(listener_.socket.get(), reinterpret_cast<sockaddr*>(&address_), &length) == 0);
+    pair_.here.reset(calls::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 }
 
 bool BlockedOperation::unblock() {
@@ -79,7 +79,7 @@ bool BlockedOperation::unblock() {
             send_text(pair_.there.get(), "hello");
             return true;
         case OperationKind::read:
-            REQUIRE(::write(pair_.there.get(), "hello", 5) == 5);
+            REQUIRE(calls::send(pair_.there.get(), "hello", 5) == 5);
             return true;
         case OperationKind::send:
         case OperationKind::send_message:

@@ -22,7 +22,7 @@ struct Connection {
     void send_some(std::size_t bytes) {
         const std::string& stream = stream_of_bytes();
         bytes = std::min(bytes, stream.size() - sent);
-        ssize_t count = ::send(pair.there.get(), stream.data() + sent, bytes, MSG_NOSIGNAL);
+        ssize_t count = calls::send(pair.there.get(), stream.data() + sent, bytes);
         if (count > 0) sent += static_cast<std::size_t>(count);
     }
     bool is_intact() const { return stream_of_bytes().starts_with(receiver.bytes); }

@@ -81,36 +81,36 @@ sockaddr_in loopback(int port) {
 
 Pair socket_pair() {
     int both[2];
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, both) == 0);
+    REQUIRE(calls::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, both) == 0);
     return {UniqueFd(both[0]), UniqueFd(both[1])};
 }
 
 Pair pipe_pair() {
     int both[2];
-    REQUIRE(::pipe2(both, O_NONBLOCK | O_CLOEXEC) == 0);
+    REQUIRE(calls::pipe2(both, O_NONBLOCK | O_CLOEXEC) == 0);
     return {UniqueFd(both[0]), UniqueFd(both[1])};
 }
 
 Listener tcp_listener(int backlog, int port) {
     Listener listener;
-    listener.socket.reset(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    listener.socket.reset(calls::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     REQUIRE(listener.socket);
     int on = 1;
-    ::setsockopt(listener.socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    calls::setsockopt(listener.socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     sockaddr_in address = loopback(port);
-    REQUIRE(::bind(listener.socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-    REQUIRE(::listen(listener.socket.get(), backlog) == 0);
+    REQUIRE(calls::bind(listener.socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+    REQUIRE(calls::listen(listener.socket.get(), backlog) == 0);
     socklen_t length = sizeof address;
-    REQUIRE(::getsockname(listener.socket.get(), reinterpret_cast<sockaddr*>(&address), &length) == 0);
+    REQUIRE(calls::getsockname(listener.socket.get(), reinterpret_cast<sockaddr*>(&address), &length) == 0);
     listener.port = ntohs(address.sin_port);
     return listener;
 }
 
 UniqueFd connect_to(int port) {
-    UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    UniqueFd socket(calls::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     REQUIRE(socket);
     sockaddr_in address = loopback(port);
-    int result = ::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
+    int result = calls::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
     REQUIRE((result == 0 || errno == EINPROGRESS));
     return socket;
 }
@@ -118,7 +118,7 @@ UniqueFd connect_to(int port) {
 Pair tcp_pair() {
     Listener listener = tcp_listener();
     UniqueFd there = connect_to(listener.port);
-    UniqueFd here(::accept4(listener.socket.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    UniqueFd here(calls::accept4(listener.socket.get(), SOCK_NONBLOCK | SOCK_CLOEXEC));
     REQUIRE(here);
     return {std::move(here), std::move(there)};
 }
@@ -127,7 +127,7 @@ std::size_t fill(int fd) {
     std::string block = pattern(4096);
     std::size_t total = 0;
     for (std::size_t size = block.size(); size != 0;) {
-        ssize_t count = ::write(fd, block.data(), size);
+        ssize_t count = calls::send(fd, block.data(), size);
         if (count > 0) {
             total += static_cast<std::size_t>(count);
         } else {
@@ -142,7 +142,7 @@ std::string read_all(int fd) {
     std::string bytes;
     char block[4096];
     for (;;) {
-        ssize_t count = ::read(fd, block, sizeof block);
+        ssize_t count = calls::recv(fd, block, sizeof block);
         if (count <= 0) return bytes;
         bytes.append(block, static_cast<std::size_t>(count));
     }
@@ -159,12 +159,12 @@ std::string pattern(std::size_t bytes) {
 }
 
 void send_text(int socket, std::string_view text) {
-    REQUIRE(::send(socket, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size()));
+    REQUIRE(calls::send(socket, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
 }
 
 void reset_when_closed(int socket) {
     linger now{1, 0};
-    REQUIRE(::setsockopt(socket, SOL_SOCKET, SO_LINGER, &now, sizeof now) == 0);
+    REQUIRE(calls::setsockopt(socket, SOL_SOCKET, SO_LINGER, &now, sizeof now) == 0);
 }
 
 }  // namespace contract

@@ -4,8 +4,11 @@
 // sleeps; `until` turns the loop until something is seen, and gives up after some seconds.
 #pragma once
 
+#include <stepwise/runtime/calls.hpp>
+#include <stepwise/runtime/clock.hpp>
 #include <stepwise/runtime/reactor/operation.hpp>
 #include <stepwise/runtime/reactor/reactor.hpp>
+#include <stepwise/runtime/reactor/simulation.hpp>
 #include <stepwise/runtime/ready_queue.hpp>
 #include <stepwise/runtime/unique_fd.hpp>
 
@@ -28,25 +31,45 @@ using namespace std::chrono_literals;
 using namespace stepwise;
 
 struct Epoll {
+    static constexpr bool is_simulated = false;
     static std::unique_ptr<Reactor> make(ReactorHost& host, const ReactorOptions& options, std::string&) {
         return make_epoll_reactor(host, options);
     }
 };
 
 struct Uring {
+    static constexpr bool is_simulated = false;
     static std::unique_ptr<Reactor> make(ReactorHost& host, const ReactorOptions& options, std::string& why_not) {
         return make_uring_reactor(host, options, why_not);
     }
 };
 
 struct UringWithoutMultishot {
+    static constexpr bool is_simulated = false;
     static std::unique_ptr<Reactor> make(ReactorHost& host, ReactorOptions options, std::string& why_not) {
         options.multishot = false;
         return make_uring_reactor(host, options, why_not);
     }
 };
 
-#define EVERY_REACTOR contract::Epoll, contract::Uring, contract::UringWithoutMultishot
+// Nothing takes time on its network, as on the kernel's loopback.
+struct Sim {
+    static constexpr bool is_simulated = true;
+    static std::unique_ptr<Reactor> make(ReactorHost& host, const ReactorOptions& options, std::string&) {
+        std::unique_ptr<Reactor> reactor = make_sim_reactor(host, options);
+        reactor->simulation()->use_foreign_clock();
+        return reactor;
+    }
+};
+
+#define EVERY_REACTOR contract::Epoll, contract::Uring, contract::UringWithoutMultishot, contract::Sim
+
+// Whether a case is left out on the simulator: told with the reason.
+template <class Kind>
+bool is_left_out(const char* why) {
+    if (Kind::is_simulated) MESSAGE("not on the simulator: " << why);
+    return Kind::is_simulated;
+}
 
 // An operation that counts how often it completed.
 struct Counted : Operation {
@@ -64,6 +87,7 @@ public:
     void offload(Operation& operation) override;
     bool withdraw_offloaded(Operation&) noexcept override { return false; }  // a thread begins at once
     void abandon_offloaded(Operation& operation) noexcept override;
+    void run_job(Job&) noexcept override {}
 
     // Runs exactly what is ready now.
     void run_ready();
@@ -123,6 +147,12 @@ public:
         if (!fd) return;
         reactor().forget(fd.get());
         fd.reset();
+    }
+
+    // As the reactor counts it.
+    std::chrono::steady_clock::time_point now() {
+        Simulation* simulation = reactor().simulation();
+        return simulation == nullptr ? std::chrono::steady_clock::now() : simulation->clock().now();
     }
 
     std::string why_not;
@@ -199,4 +229,5 @@ void reset_when_closed(int socket);
 
 TYPE_TO_STRING_AS("epoll", contract::Epoll);
 TYPE_TO_STRING_AS("io_uring", contract::Uring);
+TYPE_TO_STRING_AS("sim", contract::Sim);
 TYPE_TO_STRING_AS("io_uring without multishot", contract::UringWithoutMultishot);

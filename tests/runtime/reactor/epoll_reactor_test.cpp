@@ -251,6 +251,7 @@ TEST_CASE("if the host's threads refuse, the operation was never started") {
         void offload(Operation&) override { throw std::runtime_error("no threads"); }
         bool withdraw_offloaded(Operation&) noexcept override { return false; }
         void abandon_offloaded(Operation&) noexcept override {}
+        void run_job(Job&) noexcept override {}
     } host;
     auto reactor = make_epoll_reactor(host, {});
     UniqueFd file(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));

@@ -11,11 +11,12 @@ using namespace contract;
 namespace {
 
 UniqueFd temporary_file(std::string_view content) {
-    char path[] = "/tmp/stepwise-contract-XXXXXX";
-    UniqueFd file(::mkostemp(path, O_CLOEXEC));
+    const std::string path = "/tmp/stepwise-contract-" + std::to_string(::getpid());
+    UniqueFd file(calls::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     REQUIRE(file);
-    ::unlink(path);
-    REQUIRE(::pwrite(file.get(), content.data(), content.size(), 0) == static_cast<ssize_t>(content.size()));
+    calls::unlink(path.c_str());
+    REQUIRE(calls::send(file.get(), content.data(), content.size()) == static_cast<ssize_t>(content.size()));
+    REQUIRE(calls::lseek(file.get(), 0, SEEK_SET) == 0);
     return file;
 }
 
@@ -36,7 +37,7 @@ TEST_CASE_TEMPLATE("a file is read at an offset, up to its end and past it", Kin
     CHECK(world.result_of(operation) == 0);
     operation.prepare_read(file.get(), buffer, 8, 1'000'000);
     CHECK(world.result_of(operation) == 0);
-    CHECK(::lseek(file.get(), 0, SEEK_CUR) == 0);
+    CHECK(calls::lseek(file.get(), 0, SEEK_CUR) == 0);
     world.close(file);
 }
 
@@ -53,7 +54,7 @@ TEST_CASE_TEMPLATE("a file is read and written at the current position, which mo
     operation.prepare_read(file.get(), buffer, 8, Operation::current_offset);
     CHECK(world.result_of(operation) == 2);
     CHECK(std::string(buffer) == "ef");
-    CHECK(::lseek(file.get(), 0, SEEK_CUR) == 6);
+    CHECK(calls::lseek(file.get(), 0, SEEK_CUR) == 6);
     operation.prepare_read(file.get(), buffer, 8, 0);
     CHECK(world.result_of(operation) == 6);
     CHECK(std::string(buffer) == "abXYef");
@@ -77,7 +78,7 @@ TEST_CASE_TEMPLATE("a file is written at an offset, with a hole before it if nee
 TEST_CASE_TEMPLATE("a file that may not be written is EBADF", Kind, EVERY_REACTOR) {
     World<Kind> world;
     if (world.is_missing()) return;
-    UniqueFd file(::open("/dev/zero", O_RDONLY | O_CLOEXEC));
+    UniqueFd file(calls::open("/proc/self/exe", O_RDONLY | O_CLOEXEC, 0));
     Counted operation;
     operation.prepare_write(file.get(), "x", 1, Operation::current_offset);
     CHECK(world.result_of(operation) == -EBADF);

@@ -104,6 +104,7 @@ TEST_CASE_TEMPLATE("read and write work on pipes and eventfds", Kind, EVERY_REAC
     CHECK(world.result_of(operation) == 0);
     world.close(pipe.here);
 
+    if (is_left_out<Kind>("an eventfd is the kernel's")) return;
     UniqueFd counter(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
     std::uint64_t value = 0;
     operation.prepare_read(counter.get(), &value, sizeof value, Operation::current_offset);
@@ -229,9 +230,9 @@ TEST_CASE_TEMPLATE("connect reaches a listener, and is ECONNREFUSED where there 
     Listener listener = tcp_listener();
     sockaddr_in address{};
     socklen_t length = sizeof address;
-    REQUIRE(::getsockname(listener.socket.get(), reinterpret_cast<sockaddr*>(&address), &length) == 0);
+    REQUIRE(calls::getsockname(listener.socket.get(), reinterpret_cast<sockaddr*>(&address), &length) == 0);
     Counted operation;
-    UniqueFd first(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    UniqueFd first(calls::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     operation.prepare_connect(first.get(), reinterpret_cast<sockaddr*>(&address), length);
     CHECK(world.result_of(operation) == 0);
 
@@ -245,7 +246,7 @@ TEST_CASE_TEMPLATE("connect reaches a listener, and is ECONNREFUSED where there 
     CHECK(read_all(first.get()) == "hi");
 
     world.close(listener.socket);
-    UniqueFd second(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    UniqueFd second(calls::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     operation.prepare_connect(second.get(), reinterpret_cast<sockaddr*>(&address), length);
     CHECK(world.result_of(operation) == -ECONNREFUSED);
     world.close(first);

@@ -103,7 +103,7 @@ TEST_CASE_TEMPLATE("a large stream arrives whole however often it is paused", Ki
     };
     world.reactor().start_receiving(pair.here.get(), receiver);
     REQUIRE(world.until([&] {
-        ssize_t count = ::send(pair.there.get(), sent.data() + written, sent.size() - written, MSG_NOSIGNAL);
+        ssize_t count = calls::send(pair.there.get(), sent.data() + written, sent.size() - written);
         if (count > 0) written += static_cast<std::size_t>(count);
         if (written == sent.size()) pair.there.reset();
         if (paused && ++turns % 3 == 0) {
@@ -270,7 +270,7 @@ struct Ending {
         send_text(next.there.get(), "abc");
         world.reactor().start_receiving(next.here.get(), other);
         CHECK(world.until([&] { return other.bytes.size() >= 3; }));
-        if (pair.there) CHECK(::send(pair.there.get(), "x", 1, MSG_NOSIGNAL) == -1);
+        if (pair.there) CHECK(calls::send(pair.there.get(), "x", 1) == -1);
         send_text(next.there.get(), "def");
         CHECK(world.until([&] { return other.bytes.size() >= 6; }));
         CHECK(other.bytes == "abcdef");
@@ -355,8 +355,8 @@ TEST_CASE_TEMPLATE("the peer sees the end of a connection that was stopped and c
     world.reactor().stop_receiving(receiver);
     world.close(pair.here);
     char byte;
-    REQUIRE(world.until([&] { return ::recv(pair.there.get(), &byte, 1, 0) >= 0 || errno != EAGAIN; }));
-    CHECK(::recv(pair.there.get(), &byte, 1, 0) == 0);
+    REQUIRE(world.until([&] { return calls::recv(pair.there.get(), &byte, 1) >= 0 || errno != EAGAIN; }));
+    CHECK(calls::recv(pair.there.get(), &byte, 1) == 0);
 }
 
 TEST_CASE_TEMPLATE("a receiver can be started again, also on another socket", Kind, EVERY_REACTOR) {
@@ -380,6 +380,7 @@ TEST_CASE_TEMPLATE("a receiver can be started again, also on another socket", Ki
 }
 
 TEST_CASE_TEMPLATE("a reactor may end before what it receives", Kind, EVERY_REACTOR) {
+    if (is_left_out<Kind>("its sockets end with it")) return;
     Pair pair = socket_pair();
     Pair other = socket_pair();
     TestReceiver receiver;

@@ -1,0 +1,157 @@
+#include <stepwise/runtime/event_loop.hpp>
+#include <stepwise/runtime/sim/world.hpp>
+#include <stepwise/runtime/unique_fd.hpp>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace stepwise::sim {
+
+World::World(ReactorHost& host, const Options& options)
+    : host_(host),
+      options_(options),
+      random_(options.seed),
+      times_(random_.branch(4)),
+      outer_(std::exchange(detail::simulated_calls, this)),
+      timeline(random_.branch(5)),
+      faults(options_, random_),
+      network(options_, timeline, faults, random_),
+      disk(options_, faults) {}
+
+World::~World() {
+    timeline.clear();
+    detail::simulated_calls = outer_;
+    // What the descriptors hold belongs to the network, which ends before them.
+    descriptors_.clear();
+}
+
+void World::use_foreign_clock() noexcept {
+    own_clock_ = false;
+    if (!options_.latency) network.set_at_once(true);
+}
+
+World& world() {
+    Simulation* simulation = EventLoop::current().simulation();
+    if (simulation == nullptr) throw std::logic_error("sim::world: this loop is not simulated");
+    return static_cast<World&>(*simulation);
+}
+
+// ---- jobs of the executor
+
+class World::RunsJob final : public Happening {
+public:
+    RunsJob(World& world, Job& job) noexcept : world_(world), job_(&job) {}
+
+    void happen(unsigned) override {
+        // Unless the loop has taken it back.
+        if (std::erase(world_.jobs_, job_) != 0) world_.host_.run_job(*job_);
+    }
+
+private:
+    World& world_;
+    Job* job_;
+};
+
+void World::run_later(Job& job) {
+    jobs_.push_back(&job);
+    TimePoint due = timeline.present() + times_.between(options_.job_time.low, options_.job_time.high);
+    timeline.add(due, std::make_shared<RunsJob>(*this, job), 0);
+}
+
+Job* World::take_jobs() noexcept {
+    Job* list = nullptr;
+    for (; !jobs_.empty(); jobs_.pop_back()) {
+        jobs_.back()->next_job = list;
+        list = jobs_.back();
+    }
+    return list;
+}
+
+// ---- rules
+
+Socket& World::checked(int fd) const {
+    std::shared_ptr<Socket> socket = socket_at(fd);
+    if (socket == nullptr) throw std::logic_error(fmt::format("descriptor {} is no simulated socket", fd));
+    return *socket;
+}
+
+void World::reset(int fd) {
+    Socket& socket = checked(fd);
+    std::shared_ptr<Socket> peer = socket.peer;
+    if (peer != nullptr) peer->receive_reset();
+    socket.receive_reset();
+}
+
+void World::pull_cable(int fd) {
+    Socket& socket = checked(fd);
+    socket.cut = true;
+    if (socket.peer != nullptr) socket.peer->cut = true;
+}
+
+void World::stall(int fd, Duration time) {
+    checked(fd).stall(time);
+}
+
+std::vector<std::string> World::look_up(std::string_view host) {
+    auto found = hosts_.find(host);
+    return found == hosts_.end() ? std::vector<std::string>() : found->second;
+}
+
+// ---- descriptors
+
+bool World::owns(int fd) const noexcept {
+    auto place = static_cast<std::size_t>(fd);
+    if (place >= descriptors_.size()) return false;
+    return descriptors_[place].socket != nullptr || descriptors_[place].file != nullptr;
+}
+
+std::shared_ptr<Socket> World::socket_at(int fd) const noexcept {
+    return owns(fd) ? descriptors_[static_cast<std::size_t>(fd)].socket : nullptr;
+}
+
+std::shared_ptr<OpenFile> World::file_at(int fd) const noexcept {
+    return owns(fd) ? descriptors_[static_cast<std::size_t>(fd)].file : nullptr;
+}
+
+World::Descriptor& World::place(int fd) {
+    auto place = static_cast<std::size_t>(fd);
+    if (place >= descriptors_.size()) descriptors_.resize(std::max<std::size_t>(64, 2 * place));
+    // Its number is free for the kernel: somebody has closed it by himself.
+    if (owns(fd)) closing(fd);
+    return descriptors_[place];
+}
+
+int World::give_descriptor(const std::shared_ptr<Socket>& socket, int flags) {
+    int family = socket->kind == Socket::Kind::pipe ? AF_UNIX : socket->local.family();
+    int fd = ::socket(family, SOCK_STREAM | flags, 0);
+    if (fd < 0) return -errno;
+    place(fd).socket = socket;
+    socket->fd = fd;
+    ++socket->descriptors;
+    return fd;
+}
+
+void World::closing(int fd) noexcept {
+    if (!owns(fd)) return;
+    Descriptor closed = std::exchange(descriptors_[static_cast<std::size_t>(fd)], Descriptor());
+    if (closed.socket == nullptr || --closed.socket->descriptors != 0) return;
+    linger lingers{};
+    socklen_t size = sizeof lingers;
+    bool known = ::getsockopt(fd, SOL_SOCKET, SO_LINGER, &lingers, &size) == 0;
+    closed.socket->close(known && lingers.l_onoff != 0 && lingers.l_linger == 0);
+}
+
+int World::duplicate(int fd) noexcept {
+    int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0) return -errno;
+    Descriptor& descriptor = place(copy);
+    descriptor = descriptors_[static_cast<std::size_t>(fd)];
+    if (descriptor.socket != nullptr) ++descriptor.socket->descriptors;
+    return copy;
+}
+
+}  // namespace stepwise::sim

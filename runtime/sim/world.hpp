@@ -1,0 +1,108 @@
+// A simulated machine and its network: what `STEPWISE_REACTOR=sim` gives a loop instead of the kernel's.
+//
+// One thread has one, for its loop: server and clients live in that loop together. Descriptors are real numbers, of
+// sockets that are never bound or connected, so that whatever a program asks of them by itself does no harm. A test may
+// change the rules while it runs: sim::world().network.partition("10.0.0.7").
+#pragma once
+
+#include <stepwise/runtime/calls.hpp>
+#include <stepwise/runtime/reactor/reactor.hpp>
+#include <stepwise/runtime/reactor/simulation.hpp>
+#include <stepwise/runtime/sim/disk.hpp>
+#include <stepwise/runtime/sim/network.hpp>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace stepwise::sim {
+
+class World final : public Simulation, public SimulatedCalls {
+public:
+    World(ReactorHost& host, const Options& options);
+    ~World();
+    World(const World&) = delete;
+    World& operator=(const World&) = delete;
+
+    // A name that can be looked up from now on. localhost and numbers need none.
+    void add_host(const std::string& name, std::vector<std::string> ips) { hosts_[name] = std::move(ips); }
+    // Rules for the connection behind a descriptor.
+    void reset(int fd);
+    void pull_cable(int fd);
+    void stall(int fd, Duration time);
+
+    // nullptr: it is none of ours.
+    std::shared_ptr<Socket> socket_at(int fd) const noexcept;
+    std::shared_ptr<OpenFile> file_at(int fd) const noexcept;
+    // The descriptor of an accepted connection, or minus an errno.
+    int give_descriptor(const std::shared_ptr<Socket>& socket, int flags);
+    bool has_jobs() const noexcept { return !jobs_.empty(); }
+    // Whether the loop's clock is this timeline.
+    bool has_own_clock() const noexcept { return own_clock_; }
+
+    Clock& clock() noexcept override { return timeline; }
+    void use_foreign_clock() noexcept override;
+    std::uint64_t entropy_seed() noexcept override { return random_.branch(3).next(); }
+    void run_later(Job& job) override;
+    Job* take_jobs() noexcept override;
+    bool on_own_thread() const noexcept override { return detail::simulated_calls == this; }
+
+    bool owns(int fd) const noexcept override;
+    void closing(int fd) noexcept override;
+    int duplicate(int fd) noexcept override;
+    int socket(int family, int type, int protocol) noexcept override;
+    int socketpair(int family, int type, int protocol, int ends[2]) noexcept override;
+    int pipe2(int ends[2], int flags) noexcept override;
+    int bind(int fd, const sockaddr* address, socklen_t size) noexcept override;
+    int listen(int fd, int backlog) noexcept override;
+    int connect(int fd, const sockaddr* address, socklen_t size) noexcept override;
+    int accept4(int fd, int flags) noexcept override;
+    int getsockname(int fd, sockaddr* address, socklen_t* size) noexcept override;
+    int getpeername(int fd, sockaddr* address, socklen_t* size) noexcept override;
+    int shutdown(int fd, int how) noexcept override;
+    int getsockopt(int fd, int level, int name, void* value, socklen_t* size) noexcept override;
+    int setsockopt(int fd, int level, int name, const void* value, socklen_t size) noexcept override;
+    int queued_bytes(int fd, unsigned long request) noexcept override;
+    ssize_t send(int fd, const void* bytes, std::size_t size) noexcept override;
+    ssize_t recv(int fd, void* bytes, std::size_t size) noexcept override;
+    int open(const char* path, int flags, mode_t mode) noexcept override;
+    int fstat(int fd, struct stat* status) noexcept override;
+    off_t lseek(int fd, off_t offset, int whence) noexcept override;
+    int unlink(const char* path) noexcept override;
+    std::vector<std::string> look_up(std::string_view host) override;
+
+private:
+    struct Descriptor {
+        std::shared_ptr<Socket> socket;
+        std::shared_ptr<OpenFile> file;
+    };
+    class RunsJob;
+
+    // Throws nothing: a descriptor that is none of ours is a mistake of the caller's.
+    Socket& at(int fd) const noexcept { return *descriptors_[static_cast<std::size_t>(fd)].socket; }
+    Socket& checked(int fd) const;
+    Descriptor& place(int fd);
+    int pair_of(Socket::Kind kind, int flags, int ends[2]);
+
+    ReactorHost& host_;
+    const Options options_;
+    SeededRandom random_;
+    SeededRandom times_;
+    std::vector<Descriptor> descriptors_;
+    std::map<std::string, std::vector<std::string>, std::less<>> hosts_;
+    std::vector<Job*> jobs_;
+    SimulatedCalls* outer_;
+    bool own_clock_ = true;
+
+public:
+    Timeline timeline;
+    Faults faults;
+    Network network;
+    Disk disk;
+};
+
+// Of the loop that runs on this thread. std::logic_error if that is no simulation.
+World& world();
+
+}  // namespace stepwise::sim
