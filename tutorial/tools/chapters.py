@@ -91,8 +91,8 @@ class Book:
 
     def _check_figure(self, page, block, texts, write):
         try:
-            wanted = figures.svg_of(self.root, page, block, texts)
-        except FigureError as error:
+            wanted = figures.svg_of(self.root, page, block, texts, self.programs)
+        except (FigureError, runs.RunError) as error:
             self._say(page, block, str(error))
             return
         path = page.path.parent / block.image

@@ -1,9 +1,11 @@
-"""Which tool draws which kind of figure, and what it is drawn from: an output that the same chapter shows."""
+"""Which tool draws which kind of figure, and what it is drawn from: an output that the same chapter shows, the marker
+alone, or the trace of a run."""
 
 import figure_gantt
 import figure_graph
 import figure_lanes
 import figure_strip
+import figure_trace
 import figure_wheel
 from figure_options import FigureError
 
@@ -11,16 +13,20 @@ FROM_AN_OUTPUT = {"gantt": figure_gantt.draw, "lanes": figure_lanes.draw, "strip
 FROM_THE_MARKER = {"graph": figure_graph.draw, "wheel": figure_wheel.draw}
 
 
-def svg_of(root, page, block, texts):
-    """The picture that a figure's marker asks for. `texts`: the blocks' checked texts, by their place in the page."""
+def svg_of(root, page, block, texts, programs):
+    """The picture that a figure's marker asks for. `texts`: the blocks' checked texts, by their place in the page;
+    `programs`: those of the build."""
     kind, _, spec = block.spec.partition(" ")
     if not block.alternative.strip():
         raise FigureError("say in the image's brackets what it shows, for those who do not see it")
     if kind in FROM_THE_MARKER:
         return FROM_THE_MARKER[kind](block.alternative, block.options,
                                      lambda proof: _find_proof(root, page, texts, proof))
+    if kind == "trace":
+        return figure_trace.draw(block.alternative, block.options, spec, page.language, programs)
     if kind not in FROM_AN_OUTPUT:
-        raise FigureError(f"a figure is one of {', '.join([*FROM_AN_OUTPUT, *FROM_THE_MARKER])}: not '{kind}'")
+        kinds = [*FROM_AN_OUTPUT, *FROM_THE_MARKER, "trace"]
+        raise FigureError(f"a figure is one of {', '.join(kinds)}: not '{kind}'")
     shown = [other for other in page.blocks if other.kind == "output" and other.spec == spec]
     if not shown:
         raise FigureError(f"it draws an output that this chapter shows, word for word; there is no output: {spec}")

@@ -1,4 +1,5 @@
 // In which lane an event stands.
+#include <stepwise/runtime/trace/shapes.hpp>
 #include <stepwise/runtime/trace/tools/sequence.hpp>
 
 #include <fmt/format.h>
@@ -13,16 +14,36 @@ namespace {
 constexpr auto group_names = std::to_array<std::string_view>({"peers", "kernel", "loop", "tasks", "threads"});
 static_assert(group_names.size() == lane_groups);
 
+// The next of several between commas. False: there is none.
+bool take_name(std::string_view& names, std::string_view& name) noexcept {
+    if (names.empty()) return false;
+    std::size_t end = std::min(names.find(','), names.size());
+    name = names.substr(0, end);
+    names.remove_prefix(std::min(end + 1, names.size()));
+    return true;
+}
+
 }  // namespace
 
 bool choose_lanes(std::string_view names, Wanted& wanted) noexcept {
     for (bool& lane : wanted.lanes) lane = false;
-    while (!names.empty()) {
-        std::size_t end = std::min(names.find(','), names.size());
-        auto found = std::find(group_names.begin(), group_names.end(), names.substr(0, end));
+    for (std::string_view name; take_name(names, name);) {
+        auto found = std::find(group_names.begin(), group_names.end(), name);
         if (found == group_names.end()) return false;
         wanted.lanes[static_cast<std::size_t>(found - group_names.begin())] = true;
-        names.remove_prefix(std::min(end + 1, names.size()));
+    }
+    return true;
+}
+
+bool hide_kinds(std::string_view names, Wanted& wanted) noexcept {
+    for (std::string_view name; take_name(names, name);) {
+        bool found = false;
+        for (std::size_t kind = 0; kind < static_cast<std::size_t>(Kind::kinds); ++kind) {
+            const Shape& shape = shape_of(static_cast<Kind>(kind));
+            if (shape.name != name && shape.group != name) continue;
+            wanted.hidden[kind] = found = true;
+        }
+        if (!found) return false;
     }
     return true;
 }
@@ -50,6 +71,8 @@ Lane Lanes::of(const Record& event) const noexcept {
         case Kind::cqe:
             return {LaneOf::kernel, 0, {}};
         case Kind::bytes:
+        case Kind::ws_frame:
+        case Kind::ws_close:
             return {LaneOf::peers, event.other, {}};
         case Kind::callback_add:
         case Kind::future_new:
@@ -59,8 +82,6 @@ Lane Lanes::of(const Record& event) const noexcept {
         case Kind::job_submit:
         case Kind::pause:
         case Kind::resume:
-        case Kind::ws_frame:
-        case Kind::ws_close:
         case Kind::lint_raise:
         case Kind::payload:
         case Kind::note:

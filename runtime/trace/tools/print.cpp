@@ -10,8 +10,8 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
-#include <memory>
 #include <string>
+#include <utility>
 
 namespace {
 
@@ -22,6 +22,7 @@ struct Options {
     std::string format = "text";
     std::string output = "-";
     std::string lanes = "peers,kernel,loop,tasks,threads";
+    std::string hidden;
     std::string range;
     std::string language = "en";
     std::string title;
@@ -42,27 +43,46 @@ bool take_range(std::string_view text, Wanted& wanted) {
            wanted.first <= wanted.last;
 }
 
-std::string lines_of(const Recording& recording, const Options& options) {
-    std::string text = options.format == "json" ? header_as_json(recording.reader()) + "\n" : "";
+// Text and JSON, as the events come: nothing is kept. The end of the trace is told as of any other.
+int print_lines(const Options& options, std::FILE* to) {
+    Reader reader;
+    bool has_header = false;
+    auto print_events = [&] {
+        while (std::optional<Record> event = reader.next_event()) {
+            if (!std::exchange(has_header, true) && options.format == "json") {
+                fmt::print(to, "{}\n", header_as_json(reader));
+            }
+            if (event->seq < options.wanted.first || event->seq > options.wanted.last) continue;
+            fmt::print(to, "{}\n", options.format == "json" ? as_json(reader, *event) : as_text(reader, *event));
+        }
+        return reader.problem().empty();
+    };
+    std::string problem = read_in_blocks(options.path, [&](std::span<const char> block) {
+        reader.receive_data(block);
+        return print_events();
+    });
+    reader.receive_end();
+    print_events();
+    if (problem.empty()) problem = reader.problem();
+    if (problem.empty()) return 0;
+    fmt::print(stderr, "stepwise-trace: {}: {}\n", options.path, problem);
+    return reader.has_header() ? 1 : 2;
+}
+
+std::string sentences_of(const Recording& recording, const Options& options) {
+    std::string text;
     for (const Record& event : recording.events()) {
         if (event.seq < options.wanted.first || event.seq > options.wanted.last) continue;
-        if (options.format == "json") {
-            text += as_json(recording.reader(), event);
-        } else if (options.format == "text") {
-            text += as_text(recording.reader(), event);
-        } else if (options.wanted.everything || is_worth_telling(event)) {
-            text += told_line(recording, event, options.wanted.language);
-        } else {
-            continue;
+        if (options.wanted.everything || is_worth_telling(event)) {
+            text += told_line(recording, event, options.wanted.language) + "\n";
         }
-        text += '\n';
     }
     return text;
 }
 
 std::string written(const Recording& recording, const Options& options) {
     if (options.format == "perfetto") return as_perfetto(recording, options.wanted);
-    if (options.format != "mermaid" && options.format != "svg") return lines_of(recording, options);
+    if (options.format == "told") return sentences_of(recording, options);
     Sequence sequence = sequence_of(recording, options.wanted);
     if (sequence.rows_left_out != 0) {
         fmt::print(stderr, "stepwise-trace: {} more rows are left out: choose a part with --range A..B or --lanes\n",
@@ -73,32 +93,28 @@ std::string written(const Recording& recording, const Options& options) {
     return as_svg(sequence, title, options.wanted.language, options.times);
 }
 
-bool put(const std::string& text, const std::string& path) {
-    bool to_stdout = path == "-";
-    std::FILE* file = to_stdout ? stdout : std::fopen(path.c_str(), "wb");
-    bool whole = file != nullptr && std::fwrite(text.data(), 1, text.size(), file) == text.size();
-    if (file != nullptr) whole = (to_stdout ? std::fflush(file) : std::fclose(file)) == 0 && whole;
-    if (!whole) {
-        fmt::print(stderr, "stepwise-trace: {}: {}\n", to_stdout ? "standard output" : path, std::strerror(errno));
-    }
-    return whole;
+int print_diagram(const Options& options, std::FILE* to) {
+    Recording recording;
+    std::string why_not = recording.read_file(options.path);
+    std::string problem = why_not.empty() ? recording.problem() : why_not;
+    if (!problem.empty()) fmt::print(stderr, "stepwise-trace: {}: {}\n", options.path, problem);
+    if (!why_not.empty() || !recording.reader().has_header()) return 2;
+    std::string text = written(recording, options);
+    std::fwrite(text.data(), 1, text.size(), to);
+    return problem.empty() ? 0 : 1;
 }
 
 int print(const Options& options) {
-    std::string why_not;
-    std::vector<char> bytes = read_whole(options.path, why_not);
-    if (!why_not.empty()) {
-        fmt::print(stderr, "stepwise-trace: {}: {}\n", options.path, why_not);
-        return 2;
-    }
-    Recording recording;
-    recording.receive_data(bytes);
-    recording.receive_end();
-    std::string problem = recording.problem();
-    if (!problem.empty()) fmt::print(stderr, "stepwise-trace: {}: {}\n", options.path, problem);
-    if (!recording.reader().has_header()) return 2;
-    if (!put(written(recording, options), options.output)) return 2;
-    return problem.empty() ? 0 : 1;
+    bool to_stdout = options.output == "-";
+    std::FILE* file = to_stdout ? stdout : std::fopen(options.output.c_str(), "wb");
+    bool of_lines = options.format == "text" || options.format == "json";
+    int code = file == nullptr ? 2 : of_lines ? print_lines(options, file) : print_diagram(options, file);
+    bool whole = file != nullptr && std::ferror(file) == 0;
+    if (file != nullptr) whole = (to_stdout ? std::fflush(file) : std::fclose(file)) == 0 && whole;
+    if (whole) return code;
+    fmt::print(stderr, "stepwise-trace: {}: {}\n", to_stdout ? "standard output" : options.output,
+               std::strerror(errno));
+    return 2;
 }
 
 }  // namespace
@@ -110,6 +126,7 @@ int main(int count, char** arguments) {
     app.add_option("--format", options.format, "text, json, told (sentences), mermaid, svg or perfetto")
         ->check(CLI::IsMember({"text", "json", "told", "mermaid", "svg", "perfetto"}));
     app.add_option("--lanes", options.lanes, "of a diagram: some of peers,kernel,loop,tasks,threads");
+    app.add_option("--hide", options.hidden, "of a diagram: kinds and groups to leave out: timer,select.enter");
     app.add_option("--range", options.range, "numbers of events: 12..90, 12.. or ..90");
     app.add_option("--lang", options.language, "en or zh")->check(CLI::IsMember({"en", "zh"}));
     app.add_option("--title", options.title, "of an SVG");
@@ -121,6 +138,13 @@ int main(int count, char** arguments) {
     if (!choose_lanes(options.lanes, options.wanted)) {
         fmt::print(stderr, "stepwise-trace: --lanes takes some of peers,kernel,loop,tasks,threads, not '{}'\n",
                    options.lanes);
+        return 2;
+    }
+    if (!hide_kinds(options.hidden, options.wanted)) {
+        fmt::print(stderr,
+                   "stepwise-trace: --hide takes kinds and groups of events, as --format text and json show "
+                   "them, not '{}'\n",
+                   options.hidden);
         return 2;
     }
     if (!options.range.empty() && !take_range(options.range, options.wanted)) {

@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
 
 namespace stepwise::trace {
 
@@ -15,6 +19,26 @@ void Recording::receive_data(std::span<const char> bytes) {
 void Recording::receive_end() {
     reader_.receive_end();
     take_events();
+}
+
+std::string Recording::read_file(const std::string& path) {
+    std::string why_not = read_in_blocks(path, [this](std::span<const char> block) {
+        receive_data(block);
+        return !full_;
+    });
+    receive_end();
+    return why_not;
+}
+
+std::string read_in_blocks(const std::string& path, const std::function<bool(std::span<const char>)>& take) {
+    std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(path == "-" ? stdin : std::fopen(path.c_str(), "rb"),
+                                                         &std::fclose);
+    if (file == nullptr) return std::strerror(errno);
+    std::vector<char> block(std::size_t{1} << 20);
+    while (std::size_t count = std::fread(block.data(), 1, block.size(), file.get())) {
+        if (!take(std::span(block).first(count))) return {};
+    }
+    return std::ferror(file.get()) ? std::strerror(errno) : std::string();
 }
 
 void Recording::take_events() {

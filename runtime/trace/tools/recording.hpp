@@ -8,6 +8,7 @@
 #include <stepwise/runtime/trace/tools/cast.hpp>
 
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,6 +19,10 @@ class Recording {
 public:
     static constexpr std::size_t events_max = 4'000'000;
 
+    // A whole file, block by block, `-` for standard input. Empty, or why it cannot be read.
+    std::string read_file(const std::string& path);
+    // It holds all that it may.
+    bool is_full() const noexcept { return full_; }
     // Any number of bytes, cut anywhere.
     void receive_data(std::span<const char> bytes);
     void receive_end();
@@ -40,5 +45,8 @@ private:
     std::vector<Record> events_;
     bool full_ = false;
 };
+
+// Gives a file to `take` until that is false; a trace may be larger than the memory. Empty, or why it cannot be read.
+std::string read_in_blocks(const std::string& path, const std::function<bool(std::span<const char>)>& take);
 
 }  // namespace stepwise::trace

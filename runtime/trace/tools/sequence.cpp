@@ -34,7 +34,7 @@ private:
     bool is_chosen(const Lane& lane) const noexcept { return wanted_.lanes[static_cast<std::size_t>(lane.of)]; }
 
     bool is_shown(const Record& event) const noexcept {
-        if (!is_chosen(lanes_.of(event))) return false;
+        if (!is_chosen(lanes_.of(event)) || wanted_.hidden[static_cast<std::size_t>(event.kind)]) return false;
         if (wanted_.everything) return true;
         switch (event.kind) {
             // A push, a frame and a timer that was set are told by what comes of them.
@@ -77,14 +77,22 @@ private:
             row.from = index_of(lanes_.of(*from));
             row.cause = from->seq;
             // What came from the peer: the recorded direction.
-            if (event.kind == Kind::bytes && event.detail == 0) std::swap(row.from, row.to);
+            if (lane.of == LaneOf::peers && event.detail == 0) std::swap(row.from, row.to);
         }
         sequence_.rows.push_back(std::move(row));
     }
 
     std::size_t index_of(const Lane& lane) {
         auto [found, is_new] = index_.try_emplace(std::pair(lane.of, lane.id), sequence_.lanes.size());
-        if (is_new) sequence_.lanes.push_back({lane.of, lane.id, lanes_.name(lane, wanted_.language)});
+        if (is_new) {
+            std::string name = lanes_.name(lane, wanted_.language);
+            // A descriptor's number is the system's business, and may be another one in the next run.
+            if (lane.of == LaneOf::peers) {
+                name =
+                    fmt::format(fmt::runtime(wanted_.language == Language::english ? "peer {}" : "对方 {}"), ++peers_);
+            }
+            sequence_.lanes.push_back({lane.of, lane.id, std::move(name)});
+        }
         return found->second;
     }
 
@@ -112,6 +120,7 @@ private:
     const Wanted& wanted_;
     Lanes lanes_;
     Sequence sequence_;
+    int peers_ = 0;
     std::map<std::pair<LaneOf, std::uint32_t>, std::size_t> index_;
 };
 

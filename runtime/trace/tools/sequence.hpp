@@ -47,6 +47,7 @@ struct Wanted {
     static constexpr std::size_t rows_max = 2000;
 
     bool lanes[lane_groups] = {true, true, true, true, true};
+    bool hidden[static_cast<std::size_t>(Kind::kinds)] = {};
     bool everything = false;  // every event, not those alone that a person wants to hear of
     std::uint64_t first = 0;  // numbers of events, both included
     std::uint64_t last = UINT64_MAX;
@@ -57,6 +58,9 @@ Sequence sequence_of(const Recording& recording, const Wanted& wanted);
 
 // "tasks,loop" … False: one of them is no lane.
 bool choose_lanes(std::string_view names, Wanted& wanted) noexcept;
+
+// "timer.add,select.enter,net": kinds and groups that are not drawn. False: one of them is neither.
+bool hide_kinds(std::string_view names, Wanted& wanted) noexcept;
 
 // "await sleep 08_coroutine.cpp:41": in the trace's own words, short.
 std::string label_of(const Recording& recording, const Record& event);

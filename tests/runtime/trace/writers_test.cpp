@@ -40,6 +40,12 @@ TEST_CASE("lanes and ranges choose what is drawn") {
           "sequenceDiagram\n    participant L0 as Task-1 nap\n    Note over L0: step\n"
           "    Note over L0: await sleep  nap.cpp:12\n    Note over L0: wakeup\n");
     CHECK(!choose_lanes("tasks,lanes", wanted));
+    Wanted short_story;
+    REQUIRE(hide_kinds("timer,await,task.new,frame", short_story));
+    CHECK(mermaid(one_sleep(), short_story) ==
+          "sequenceDiagram\n    participant L0 as loop\n    participant L1 as Task-1 nap\n    L0->>L1: step\n"
+          "    L0->>L1: wakeup\n");
+    CHECK(!hide_kinds("timer,walls", short_story));
 }
 
 TEST_CASE("what a program calls itself cannot break a diagram") {
@@ -77,7 +83,7 @@ TEST_CASE("bytes are drawn between the peer and who moved them, in their directi
     made.add({.by = done, .id = 9, .kind = Kind::bytes, .detail = 0, .other = 7, .a = 5});
     made.add({.by = done, .id = 9, .kind = Kind::bytes, .detail = 1, .other = 7, .a = 3});
     CHECK(mermaid(made) ==
-          "sequenceDiagram\n    participant L0 as peer (fd 7)\n    participant L1 as kernel (epoll)\n"
+          "sequenceDiagram\n    participant L0 as peer 1\n    participant L1 as kernel (epoll)\n"
           "    Note over L1: cqe 5\n    L0->>L1: bytes 5\n    L1->>L0: bytes 3\n");
 }
 
