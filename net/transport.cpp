@@ -1,5 +1,7 @@
 #include <stepwise/net/transport.hpp>
 
+#include <poll.h>
+
 #include <algorithm>
 #include <array>
 #include <cassert>
@@ -62,6 +64,7 @@ Transport::Owner Transport::make(EventLoop& loop, UniqueFd socket, TransportHand
 
 void Transport::start_receiving() {
     if (receiving_ || end_received_ || is_lost()) return;
+    if (tracer() != nullptr) trace::watched(*tracer(), fd(), POLLIN);
     loop_.reactor().start_receiving(fd(), *this);
     receiving_ = true;
     receive_paused_ = false;
@@ -70,18 +73,24 @@ void Transport::start_receiving() {
 void Transport::pause_receiving() noexcept {
     if (!receiving_ || receive_paused_) return;
     receive_paused_ = true;
+    if (tracer() != nullptr) [[unlikely]]
+        trace::paused(*tracer(), fd(), trace::Way::in, queued_bytes());
     loop_.reactor().pause_receiving(*this);
 }
 
 void Transport::resume_receiving() {
     if (!receiving_ || !receive_paused_) return;
     receive_paused_ = false;
+    if (tracer() != nullptr) [[unlikely]]
+        trace::resumed(*tracer(), fd(), trace::Way::in, queued_bytes());
     loop_.reactor().resume_receiving(*this);
 }
 
 void Transport::received(std::span<char> bytes) {
     if (handler_ == nullptr) return;  // lingering: read and dropped
     Call call(*this);
+    if (tracer() != nullptr) [[unlikely]]
+        trace::bytes(*tracer(), fd(), trace::Way::in, bytes.size());
     handler_->received(bytes);
 }
 
@@ -101,6 +110,11 @@ void Transport::receive_ended(int error) {
 }
 
 // ---- sending
+
+void Transport::become_full() noexcept {
+    if (tracer() != nullptr && !full_) trace::paused(*tracer(), fd(), trace::Way::out, queued_bytes());
+    full_ = true;
+}
 
 void Transport::queue_flush() noexcept {
     if (is_lost() || !socket_) return outbox_.clear();
@@ -160,6 +174,8 @@ std::size_t Transport::send_now(std::string_view bytes) noexcept {
     if (result <= 0) return 0;
     auto sent = static_cast<std::size_t>(result);
     sent_bytes_ += sent;
+    if (tracer() != nullptr) [[unlikely]]
+        trace::bytes(*tracer(), fd(), trace::Way::out, sent);
     std::size_t of_outbox = std::min(sent, outbox_.size());
     outbox_.consume(of_outbox);
     return sent - of_outbox;
@@ -193,8 +209,11 @@ void Transport::take_sent() noexcept {
     if (!planted("buffer_freed_early") || offset != freed_early) outbox_.consume(static_cast<std::size_t>(result));
     if (planted("double_completion")) outbox_.consume(std::min(static_cast<std::size_t>(result), outbox_.size()));
     sent_bytes_ += static_cast<std::uint64_t>(result);
+    if (tracer() != nullptr) [[unlikely]]
+        trace::bytes(*tracer(), fd(), trace::Way::out, static_cast<std::size_t>(result));
     if (full_ && outbox_.size() <= options_.write_low_water_bytes) {
         full_ = false;
+        if (tracer() != nullptr) trace::resumed(*tracer(), fd(), trace::Way::out, queued_bytes());
         drained_due_ = owned_;
         if (planted("lost_wakeup") && outbox_.empty()) return;
         if (drained_due_) report_later();
@@ -326,7 +345,9 @@ void Transport::loop_closing() noexcept {
 }
 
 void Transport::stop_receiving() noexcept {
-    if (std::exchange(receiving_, false)) loop_.reactor().stop_receiving(*this);
+    if (!std::exchange(receiving_, false)) return;
+    if (tracer() != nullptr) trace::unwatched(*tracer(), fd());
+    loop_.reactor().stop_receiving(*this);
 }
 
 void Transport::close_socket() noexcept {

@@ -97,10 +97,12 @@ public:
     // Instead of the low water: drained() comes when nothing is queued any more. Something must be queued.
     void report_when_sent() noexcept {
         options_.write_low_water_bytes = 0;
-        full_ = !is_lost();
+        if (!is_lost()) become_full();
     }
     // Above the high water and not yet back at the low water: a writer should wait.
     bool is_full() const noexcept { return full_; }
+    // Whom to tell what it does; nullptr: nobody.
+    trace::Tracer* tracer() const noexcept { return loop_.tracer(); }
     bool is_lost() const noexcept { return error_ != 0; }
     int error() const noexcept { return error_; }
 
@@ -129,9 +131,12 @@ private:
     static void linger_is_over(Timer& timer) noexcept;
 
     void schedule_flush() {
-        if (outbox_.size() > options_.write_high_water_bytes && !is_lost()) full_ = !planted("unbounded_queue");
+        bool over = outbox_.size() > options_.write_high_water_bytes && !is_lost();
+        if (over && !planted("unbounded_queue")) [[unlikely]]
+            become_full();
         if (!node_queued_ && !pending()) queue_flush();
     }
+    void become_full() noexcept;
     void queue_flush() noexcept;
     void report_later() noexcept;
     std::size_t send_now(std::string_view bytes) noexcept;

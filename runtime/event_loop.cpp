@@ -39,6 +39,7 @@ EventLoop::EventLoop(Options options)
     if (debug_) debug_->take_signals();
     tracer_ = trace::compiled_in ? trace::begin(*this) : nullptr;
     timers_.trace_to(tracer_);
+    reactor_->trace_to(tracer_);
     unusual_ = tracer_ != nullptr;
     watched_ = unusual_ || debug_ != nullptr;
 }
@@ -75,7 +76,7 @@ void EventLoop::discard_everything() noexcept {
 
 void EventLoop::discard_ready() noexcept {
     do {
-        threadsafe_.take_into(ready_);
+        take_threadsafe();
         run_queue(before_poll_);
         run_queue(ready_);
         // The newest first: a task that waits for another was usually there before it.
@@ -155,8 +156,14 @@ void EventLoop::poll_without_waiting() {
 // What other threads have posted, and signals.
 void EventLoop::take_arrivals() {
     arrived_.store(false, std::memory_order_seq_cst);
-    threadsafe_.take_into(ready_);
-    if (signals_arrived_.exchange(false)) signals_->deliver();
+    if (watched_) [[unlikely]] {
+        take_threadsafe();
+    } else {
+        threadsafe_.take_into(ready_);
+    }
+    if (!signals_arrived_.exchange(false)) return;
+    if (tracer() != nullptr) trace::woken_by_signal(*tracer_);
+    signals_->deliver();
 }
 
 void EventLoop::wait_for_something() {
@@ -289,6 +296,8 @@ void EventLoop::fire_call(Timer& timer) noexcept {
 }
 
 void EventLoop::post_threadsafe(ReadyNode& node) noexcept {
+    if (tracer() != nullptr) [[unlikely]]
+        trace::threadsafe_pushed(*tracer_, node);
     threadsafe_.push(node);
     arrived_.store(true, std::memory_order_seq_cst);
     if (sleeping_.load(std::memory_order_seq_cst) && sleeping_.exchange(false, std::memory_order_seq_cst)) {

@@ -222,6 +222,8 @@ public:
     // How long ago the task began to wait, as far as a turn's beginning; debug mode only, else zero.
     Duration waited_for(const TaskBase& task) noexcept;
 
+    const TimerQueue& timers() const noexcept { return timers_; }
+
     // For awaiters, streams and servers.
     Reactor& reactor() noexcept {
         reactor_used_ = true;
@@ -254,6 +256,7 @@ public:
 private:
     friend class detail::LoopJob;
     friend class detail::DebugMode;
+    friend class trace::Tracer;
 
     static void fire_call(Timer& timer) noexcept;
 
@@ -281,6 +284,7 @@ private:
     void poll(std::optional<Duration> timeout);
     void poll_without_waiting();
     void take_arrivals();
+    void take_threadsafe() noexcept;
     void wait_for_something();
     bool something_arrived() const noexcept;
     bool nothing_pending() const noexcept;

@@ -14,13 +14,21 @@ namespace stepwise::detail {
 LoopJob::LoopJob(EventLoop& loop, Job::Run on_run, ReadyNode::Run on_return) noexcept
     : Job(on_run), ReadyNode(on_return), loop_(loop) {
     ++loop_.executor_.jobs_;
+    if (loop_.tracer() != nullptr) trace::job_submitted(*loop_.tracer(), *this);
 }
 
 LoopJob::~LoopJob() {
     --loop_.executor_.jobs_;
 }
 
+bool LoopJob::begin() noexcept {
+    if (!leave_queue_for(State::begun)) return false;
+    if (loop_.tracer() != nullptr) trace::job_started(*loop_.tracer(), *this);
+    return true;
+}
+
 void LoopJob::post_back() noexcept {
+    if (loop_.tracer() != nullptr) trace::job_ended(*loop_.tracer(), *this);
     loop_.post_threadsafe(*this);
 }
 

@@ -32,7 +32,7 @@ public:
 protected:
     LoopJob(EventLoop& loop, Job::Run on_run, ReadyNode::Run on_return) noexcept;
     // On the pool's thread. False: nobody wants it any more, and there is nothing to do but to post it back.
-    bool begin() noexcept { return leave_queue_for(State::begun); }
+    bool begin() noexcept;
     void post_back() noexcept;
     // On the loop's thread. False: a thread has begun with it. It is posted back either way.
     bool withdraw() noexcept { return leave_queue_for(State::withdrawn); }

@@ -12,7 +12,8 @@ EventLoop& loop_of(TaskBase& task) noexcept {
 
 }  // namespace
 
-const WaitKind IoAwaiter::io_kind{&IoAwaiter::cancel_io, &IoAwaiter::describe, nullptr, "io"};
+const WaitKind IoAwaiter::io_kind{&IoAwaiter::cancel_io,   &IoAwaiter::describe, nullptr, "io", nullptr,
+                                  &IoAwaiter::operation_of};
 
 bool IoAwaiter::start(TaskBase& task, std::source_location where) {
     task_ = &task;

@@ -50,6 +50,9 @@ private:
     [[noreturn]] void throw_failure() const;
     static void cancel_io(Suspension& suspension) noexcept;
     static void describe(const Suspension& suspension, WaitDescription& description);
+    static const Operation* operation_of(const Suspension& suspension) noexcept {
+        return &static_cast<const IoAwaiter&>(suspension);
+    }
     static void completed(Operation& operation) noexcept { static_cast<IoAwaiter&>(operation).task_->wakeup(); }
 
     static const WaitKind io_kind;

@@ -28,6 +28,7 @@ public:
     ReadyQueue& operator=(const ReadyQueue&) = delete;
 
     bool empty() const noexcept { return head_ == nullptr; }
+    const ReadyNode* front() const noexcept { return head_; }
 
     void push(ReadyNode& node) noexcept {
         assert(node.next == nullptr && &node.next != end_ && "a ready node is queued at most once");

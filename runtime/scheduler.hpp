@@ -37,6 +37,7 @@ public:
     TaskBase* current_task() const noexcept { return current_task_; }
     // The loop is being closed: what is taken from the ready queue is destroyed, not run.
     bool discarding() const noexcept { return discarding_; }
+    const ReadyQueue& ready_queue() const noexcept { return ready_; }
     // Whom to tell what happens; nullptr: nobody asked.
     trace::Tracer* tracer() const noexcept { return trace::compiled_in ? tracer_ : nullptr; }
     bool on_owner_thread() const noexcept { return owner_thread_ == &detail::thread_marker; }

@@ -9,6 +9,7 @@
 namespace stepwise {
 
 class FutureBase;
+struct Operation;
 struct Suspension;
 struct Waiter;
 struct WaitDescription;
@@ -21,9 +22,10 @@ struct WaitKind {
     // For those that wait for a future: it is done; or nullptr: it was dropped while pending, and with it all that
     // could finish it.
     void (*told)(Waiter&, FutureBase*) noexcept = nullptr;
-    // For the trace: what it is in a word; and the future that it waits for, if it is one.
+    // For the trace: what it is in a word; and the future, or the operation, that it waits for, if it is one.
     const char* name = nullptr;
     const FutureBase* (*future)(const Suspension&) noexcept = nullptr;
+    const Operation* (*operation)(const Suspension&) noexcept = nullptr;
 };
 
 // For describe: what it waits for, in words; and which task could give it, if one is known to hold it.

@@ -41,6 +41,11 @@ public:
 
     bool empty() const noexcept { return heap_.empty(); }
     std::size_t size() const noexcept { return heap_.size(); }
+    // Those that are armed, in no order.
+    template <class Visit>
+    void each(Visit visit) const {
+        for (const Entry& entry : heap_) visit(*entry.timer, entry.due);
+    }
     void trace_to(trace::Tracer* tracer) noexcept { tracer_ = tracer; }
     TimePoint next_due() const noexcept { return heap_.front().due; }
 

@@ -48,6 +48,13 @@ void EventLoop::run_one(ReadyNode& node) noexcept {
     }
 }
 
+void EventLoop::take_threadsafe() noexcept {
+    ReadyQueue taken;
+    threadsafe_.take_into(taken);
+    if (tracer() != nullptr) trace::take_foreign(*tracer_);
+    while (ReadyNode* node = taken.pop()) Scheduler::push_ready(*node);
+}
+
 // Every wait for the kernel goes through here.
 void EventLoop::poll(std::optional<Duration> timeout) {
     if (tracer() == nullptr) [[likely]]

@@ -131,6 +131,8 @@ void Connection::handle_events() {
 }
 
 void Connection::handle(const Protocol::Message& message) {
+    if (traced() != nullptr)
+        trace::ws_frame(*traced(), trace::Way::in, static_cast<std::uint8_t>(message.opcode), message.payload);
     if (state_ != State::open) return;
     MessageView view{message.payload, message.opcode == Opcode::text};
     if (first_waiting_ == nullptr && face_->message(*this, view)) return;
@@ -143,6 +145,7 @@ void Connection::handle(const Protocol::Message& message) {
 }
 
 void Connection::handle(const Protocol::Close& close) {
+    if (traced() != nullptr) trace::ws_close(*traced(), trace::Way::in, static_cast<int>(close.code));
     close_code_ = close.code;
     close_reason_ = close.reason;
     if (state_ == State::open && first_waiting_ != nullptr) {
@@ -222,7 +225,9 @@ void Connection::update_reading() {
 bool Connection::write_message(std::string_view data, bool binary) {
     check_thread();
     if (state_ != State::open) return false;
-    if (!protocol_.send_message(*transport_, binary ? Opcode::binary : Opcode::text, data)) return false;
+    const Opcode opcode = binary ? Opcode::binary : Opcode::text;
+    if (traced() != nullptr) trace::ws_frame(*traced(), trace::Way::out, static_cast<std::uint8_t>(opcode), data);
+    if (!protocol_.send_message(*transport_, opcode, data)) return false;
     if (transport_->queued_bytes() > options_.queued_bytes_max) too_slow();
     return state_ == State::open;
 }
@@ -230,6 +235,9 @@ bool Connection::write_message(std::string_view data, bool binary) {
 bool Connection::write_frame(const net::SharedBytes& frame) {
     check_thread();
     if (state_ != State::open) return false;
+    if (traced() != nullptr)
+        trace::ws_frame(*traced(), trace::Way::out, static_cast<std::uint8_t>(frame.view().front() & 0x0F),
+                        frame.view());
     transport_->write(frame);
     if (transport_->queued_bytes() > options_.queued_bytes_max) too_slow();
     return state_ == State::open;
@@ -278,6 +286,7 @@ void Connection::abort() noexcept {
 
 void Connection::start_close(CloseCode code, std::string_view reason) {
     if (state_ != State::open) return;
+    if (traced() != nullptr) trace::ws_close(*traced(), trace::Way::out, static_cast<int>(code));
     protocol_.send_close(*transport_, code, reason);
     if (close_waits_) {  // the peer has closed before us
         shut(close_code_, close_reason_);

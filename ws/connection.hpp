@@ -132,6 +132,7 @@ private:
     static void close_timed_out(Timer& timer) noexcept;
     static void run_end(ReadyNode& node);
 
+    trace::Tracer* traced() const noexcept { return transport_ ? transport_->tracer() : nullptr; }
     void handle_events();
     void handle(const Protocol::Message& message);
     void handle(const Protocol::Close& close);

@@ -3,6 +3,7 @@
 #include <stepwise/runtime/diagnostics/lint.hpp>
 #include <stepwise/runtime/diagnostics/stack_trace.hpp>
 #include <stepwise/runtime/event_loop.hpp>
+#include <stepwise/runtime/trace/trace.hpp>
 
 #include <fmt/format.h>
 
@@ -55,6 +56,7 @@ LintHandler set_lint_handler(LintHandler new_handler) {
 
 void raise(const Lint& lint) noexcept {
     detail::Telling telling;
+    if (trace::any()) trace::linted(name_of(lint.rule), lint.cause);
     try {
         LintHandler current;
         {

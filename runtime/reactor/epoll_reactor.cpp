@@ -116,7 +116,7 @@ private:
         operation.state = Operation::State::idle;
         --waiting_;
         progressed_ = true;
-        operation.complete(operation);
+        complete(operation);
     }
 
     ReactorHost& host_;
@@ -158,6 +158,7 @@ bool EpollReactor::submit(Operation& operation) {
     operation.state = Operation::State::pending;
     append(list_of(entry, operation.kind), operation);
     ++waiting_;
+    begin(operation);
     return false;
 }
 
@@ -199,6 +200,7 @@ bool EpollReactor::submit_to_file(Operation& operation) {
         operation.state = Operation::State::idle;
         throw;
     }
+    begin(operation);
     return false;
 }
 
@@ -212,17 +214,19 @@ void EpollReactor::cancel(Operation& operation) noexcept {
         take_out(operation);
     }
     operation.result = -ECANCELED;
-    operation.complete(operation);
+    complete(operation);
 }
 
 void EpollReactor::abandon(Operation& operation) noexcept {
     if (!operation.pending()) return;
     if (operation.offloaded) {
         host_.abandon_offloaded(operation);
+        abandoned(operation);
         operation.state = Operation::State::idle;
         return;
     }
     take_out(operation);
+    abandoned(operation);
     operation.result = -ECANCELED;
 }
 
@@ -263,6 +267,8 @@ void EpollReactor::dispatch(const epoll_event& event) noexcept {
         return;
     }
     EpollEntry& entry = table_.at(fd);
+    if (tracer() != nullptr) [[unlikely]]
+        trace::ready(*tracer(), fd, event.events);
     entry.mark(event.events);
     retry(entry, entry.readers, entry.readable);
     retry(entry, entry.writers, entry.writable);

@@ -10,6 +10,7 @@
 #include <stepwise/runtime/reactor/operation.hpp>
 #include <stepwise/runtime/ready_queue.hpp>
 #include <stepwise/runtime/sim/options.hpp>
+#include <stepwise/runtime/trace/trace.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -132,8 +133,31 @@ public:
     // The end of what ReactorHost::offload began, with `result` set; on the loop's thread.
     void finish_offloaded(Operation& operation) noexcept {
         operation.state = Operation::State::idle;
+        complete(operation);
+    }
+
+    // Whom to tell of operations that begin and end; nullptr: nobody.
+    void trace_to(trace::Tracer* tracer) noexcept { tracer_ = tracer; }
+    trace::Tracer* tracer() const noexcept { return trace::compiled_in ? tracer_ : nullptr; }
+
+protected:
+    // `operation` is pending from here on, and ends with complete, or abandoned.
+    void begin(const Operation& operation) noexcept {
+        if (tracer() != nullptr) [[unlikely]]
+            trace::operation_began(*tracer_, operation);
+    }
+    void complete(Operation& operation) noexcept {
+        if (tracer() != nullptr) [[unlikely]]
+            return trace::complete(*tracer_, operation);
         operation.complete(operation);
     }
+    void abandoned(const Operation& operation) noexcept {
+        if (tracer() != nullptr) [[unlikely]]
+            trace::operation_abandoned(*tracer_, operation);
+    }
+
+private:
+    trace::Tracer* tracer_ = nullptr;
 };
 
 struct ReactorOptions {

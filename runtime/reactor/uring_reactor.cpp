@@ -90,6 +90,7 @@ public:
         entry.user_data = tagged(&operation, UringTag::operation);
         operation.state = Operation::State::pending;
         ++operations_;
+        begin(operation);
         return false;
     }
 
@@ -149,7 +150,7 @@ private:
             case UringTag::operation: {
                 auto& operation = *static_cast<Operation*>(owner);
                 finish(operation, completion.result);
-                operation.complete(operation);
+                complete(operation);
                 break;
             }
             case UringTag::receive:
@@ -202,7 +203,9 @@ void UringReactor::abandon(Operation& operation) noexcept {
         bool entered = ring_.enter(patience);
         drain();
         // The ring's thread has ended: the kernel ended its requests with it.
-        if (!entered && operation.pending()) finish(operation, -ECANCELED);
+        if (entered || !operation.pending()) continue;
+        finish(operation, -ECANCELED);
+        abandoned(operation);
     }
     operation.complete = complete;
 }

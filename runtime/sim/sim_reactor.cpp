@@ -123,6 +123,7 @@ bool SimReactor::submit(Operation& operation) {
     while (*end != nullptr) end = &(*end)->next;
     *end = &operation;
     ++waiting_;
+    begin(operation);
     return false;
 }
 
@@ -202,6 +203,7 @@ bool SimReactor::submit_to_disk(Operation& operation, const std::shared_ptr<Open
     operation.offloaded = true;
     operation.state = Operation::State::pending;
     ++waiting_;
+    begin(operation);
     return false;
 }
 
@@ -226,17 +228,19 @@ void SimReactor::finish(Operation& operation, int result) noexcept {
     operation.offloaded = false;
     --waiting_;
     progressed_ = true;
-    operation.complete(operation);
+    complete(operation);
 }
 
 void SimReactor::cancel(Operation& operation) noexcept {
     if (operation.state != Operation::State::pending) return;
     take_out(operation);
-    operation.complete(operation);
+    complete(operation);
 }
 
 void SimReactor::abandon(Operation& operation) noexcept {
-    if (operation.pending()) take_out(operation);
+    if (!operation.pending()) return;
+    take_out(operation);
+    abandoned(operation);
 }
 
 void SimReactor::retry(Socket& socket, Operation*& list) {

@@ -34,6 +34,7 @@ public:
         while (tracer != nullptr && static_cast<const Scheduler*>(&tracer->loop_) != scheduler) tracer = tracer->next_;
         return tracer;
     }
+    static Tracer* of_this_thread() noexcept { return newest; }
 
 private:
     // Only the thread that forked goes on in the child: its loops are all there is.
@@ -59,6 +60,11 @@ std::uint32_t next_number(const char* wanted) {
         count = 0;
     }
     return ++count;
+}
+
+bool is_set(const char* name) noexcept {
+    const char* value = std::getenv(name);
+    return value != nullptr && std::strcmp(value, "1") == 0;
 }
 
 template <std::size_t size>
@@ -100,18 +106,21 @@ Tracer* begin(EventLoop& loop) noexcept {
     try {
         std::uint32_t number = next_number(wanted);
         std::string to = wanted;
-        if (!to.starts_with("file:")) {
+        bool to_file = to.starts_with("file:");
+        if (!to_file && !to.starts_with("unix:")) {
             std::fprintf(stderr, "stepwise: no trace: STEPWISE_TRACE is '%s': set it to file:PATH or unix:PATH\n",
                          wanted);
             return nullptr;
         }
-        // Each loop has a stream of its own: PATH, PATH.2, PATH.3.
+        // Each loop has a stream of its own: PATH, PATH.2, PATH.3; or a connection each.
         std::string path = to.substr(std::strlen("file:"));
-        if (number > 1) path += "." + std::to_string(number);
+        if (to_file && number > 1) path += "." + std::to_string(number);
         Header header = header_of(loop, number);
-        std::unique_ptr<Sink> sink = open_file(path.c_str(), header);
+        std::unique_ptr<Sink> sink = to_file ? open_file(path.c_str(), header) : open_socket(path.c_str(), header);
         if (sink == nullptr) return nullptr;
-        auto* tracer = new Tracer(loop, std::move(sink), header.wall_offset);
+        auto* tracer =
+            new Tracer(loop, std::move(sink), header.wall_offset,
+                       {.held = is_set("STEPWISE_TRACE_HELD"), .payloads = is_set("STEPWISE_TRACE_PAYLOAD")});
         Tracers::add(*tracer);
         return tracer;
     } catch (const std::bad_alloc&) {
@@ -130,6 +139,13 @@ void end(Tracer* tracer) noexcept {
 void future_retrieved(const FutureBase& future) noexcept {
     Tracer* tracer = Tracers::of(&future.scheduler());
     if (tracer != nullptr) tracer->add(Kind::future_retrieved, {.id = tracer->id_of(Of::future, &future)});
+}
+
+void linted(const char* rule, const std::string& cause) noexcept {
+    Tracer* tracer = Tracers::of_this_thread();
+    if (tracer == nullptr) return;
+    std::uint32_t name = tracer->literal(rule);
+    tracer->add(Kind::lint_raise, {.a = name, .b = tracer->string(cause)});
 }
 
 void future_dropped(const Scheduler* scheduler, const FutureBase& future) noexcept {

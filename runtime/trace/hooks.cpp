@@ -45,6 +45,7 @@ Caused::~Caused() {
 void turn_begin(Tracer& tracer) noexcept {
     tracer.cause_is(0);
     tracer.cause_is(tracer.add(Kind::turn_begin, {.a = ++tracer.turns}));
+    tracer.edge(true);
 }
 
 void turn_end(Tracer& tracer) noexcept {
@@ -55,6 +56,7 @@ void turn_end(Tracer& tracer) noexcept {
 
 void phase(Tracer& tracer, Phase phase) noexcept {
     tracer.add(Kind::phase, {.detail = static_cast<std::uint8_t>(phase)});
+    tracer.edge(false);
 }
 
 void select_enter(Tracer& tracer, std::int64_t timeout_ns) noexcept {
@@ -77,6 +79,12 @@ void pushed(Tracer& tracer, const ReadyNode& node) noexcept {
         std::uint64_t future = entry->info;
         return push_task(tracer, *entry, tracer.find(Of::future, reinterpret_cast<const void*>(future)));
     }
+    // What another thread told of before it was here.
+    if (entry != nullptr && entry->other == told_ahead) {
+        entry->other = 0;
+        entry->cause = tracer.add_by(entry->cause, Kind::ready_push, {.id = entry->id});
+        return;
+    }
     follow_handle(tracer, node, HandleOf::call, tracer.take_asked_at());
 }
 
@@ -92,7 +100,9 @@ void handle_cancelled(Tracer& tracer, const ReadyNode& node) noexcept {
     tracer.add(Kind::handle_cancel, {.id = tracer.id_of(Of::node, &node)});
 }
 
-void between(Tracer&, const ReadyNode&) noexcept {}
+void between(Tracer& tracer, const ReadyNode& next) noexcept {
+    tracer.between(next);
+}
 
 namespace {
 
@@ -234,6 +244,8 @@ void awaits(Tracer& tracer, const TaskBase& task) noexcept {
     const Suspension& wait = *task.waiting_for();
     std::uint32_t target = 0;
     if (wait.wait_kind->future != nullptr) target = id_of(tracer, wait.wait_kind->future(wait));
+    std::uint32_t operation = 0;
+    if (wait.wait_kind->operation != nullptr) operation = tracer.id_of(Of::operation, wait.wait_kind->operation(wait));
     std::uint32_t id = 0;
     if (Tracer::Entry* entry = tracer.find(Of::future, static_cast<const FutureBase*>(&task))) {
         id = entry->id;
@@ -242,7 +254,8 @@ void awaits(Tracer& tracer, const TaskBase& task) noexcept {
     tracer.add(Kind::await, {.id = id,
                              .at = tracer.source(task.innermost_frame()->at),
                              .other = tracer.literal(wait.wait_kind->name),
-                             .a = target});
+                             .a = target,
+                             .b = operation});
 }
 
 void cancel_requested(Tracer& tracer, const TaskBase& task) noexcept {

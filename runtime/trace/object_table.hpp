@@ -10,7 +10,7 @@
 
 namespace stepwise::trace {
 
-enum class Of : std::uint8_t { node = 1, timer, future, frame, operation, literal, text, place };
+enum class Of : std::uint8_t { node = 1, timer, future, frame, operation, job, literal, text, place };
 
 class ObjectTable {
 public:

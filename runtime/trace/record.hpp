@@ -71,7 +71,6 @@ enum class Kind : std::uint8_t {
     ws_close,
     // lint
     lint_raise,
-    lint_clear,
     // meta
     snap,
     dropped,

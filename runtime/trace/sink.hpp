@@ -28,6 +28,10 @@ public:
     virtual void finish(std::size_t filled) noexcept = 0;
     // In the child of a fork: lets go without a trace.
     virtual void forget() noexcept = 0;
+    // Where a listener's commands come from; -1: there are none.
+    virtual int descriptor() const noexcept { return -1; }
+    // Nobody listens any more, or what comes from there is no command: the end of the trace.
+    virtual void listener_left(const char*) noexcept {}
     // It has failed, and was told of.
     bool failed() const noexcept { return failed_; }
 
@@ -41,5 +45,6 @@ private:
 
 // nullptr, and one line on stderr, if it cannot be opened.
 std::unique_ptr<Sink> open_file(const char* path, const Header& header) noexcept;
+std::unique_ptr<Sink> open_socket(const char* path, const Header& header) noexcept;
 
 }  // namespace stepwise::trace

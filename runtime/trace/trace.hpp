@@ -3,12 +3,15 @@
 // A loop has a tracer when STEPWISE_TRACE was set as it was made; else the pointer is nullptr and each place costs one
 // test. Every function here is out of line, never throws and allocates nothing. An event names the event that caused
 // it: while a handle runs, a timer fires or a future tells its waiters, that is the cause of all that happens. The
-// loop's thread, but for `job_…` and `threadsafe_pushed`. Compiled out with -Dtrace=disabled (STEPWISE_NO_TRACE).
+// loop's thread, but for what says otherwise. Compiled out with -Dtrace=disabled (STEPWISE_NO_TRACE).
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <source_location>
+#include <string>
+#include <string_view>
 
 namespace stepwise {
 
@@ -40,7 +43,8 @@ inline bool any() noexcept {
     return compiled_in && tracers.load(std::memory_order_relaxed) != 0;
 }
 
-// The tracer that STEPWISE_TRACE asks for, or nullptr. What is wrong with it is one line on stderr.
+// The tracer that STEPWISE_TRACE (file:PATH, unix:PATH) asks for, or nullptr. What is wrong with it is one line on
+// stderr.
 Tracer* begin(EventLoop& loop) noexcept;
 // The loop has ended: what is not written yet is, and the tracer ends.
 void end(Tracer* tracer) noexcept;
@@ -60,6 +64,38 @@ void handle_cancelled(Tracer& tracer, const ReadyNode& node) noexcept;
 void between(Tracer& tracer, const ReadyNode& next) noexcept;
 // Runs it. Throws what it throws.
 void run(Tracer& tracer, ReadyNode& node);
+
+void woken_by_signal(Tracer& tracer) noexcept;
+
+// Other threads: any thread may call the first three. What they told is written by the loop's own, at take_foreign.
+// A job is known by the node that returns it to the loop.
+void threadsafe_pushed(Tracer& tracer, const ReadyNode& node) noexcept;
+void job_started(Tracer& tracer, const ReadyNode& job) noexcept;
+void job_ended(Tracer& tracer, const ReadyNode& job) noexcept;
+void job_submitted(Tracer& tracer, const ReadyNode& job) noexcept;
+void take_foreign(Tracer& tracer) noexcept;
+
+// Requests to the kernel.
+void operation_began(Tracer& tracer, const Operation& operation) noexcept;
+void operation_abandoned(Tracer& tracer, const Operation& operation) noexcept;
+// Completes it.
+void complete(Tracer& tracer, Operation& operation) noexcept;
+// epoll: what a descriptor is ready for.
+void ready(Tracer& tracer, int fd, std::uint32_t mask) noexcept;
+
+// Bytes and messages: their sizes, and with STEPWISE_TRACE_PAYLOAD=1 their beginnings.
+enum class Way : std::uint8_t { in, out };
+void watched(Tracer& tracer, int fd, std::uint32_t mask) noexcept;
+void unwatched(Tracer& tracer, int fd) noexcept;
+void bytes(Tracer& tracer, int fd, Way way, std::size_t count) noexcept;
+// in: we stop reading; out: who writes should wait. `queued`: bytes that wait to be sent.
+void paused(Tracer& tracer, int fd, Way way, std::size_t queued) noexcept;
+void resumed(Tracer& tracer, int fd, Way way, std::size_t queued) noexcept;
+void ws_frame(Tracer& tracer, Way way, std::uint8_t opcode, std::string_view payload) noexcept;
+void ws_close(Tracer& tracer, Way way, int code) noexcept;
+
+// A lint was raised, on whatever loop runs on this thread.
+void linted(const char* rule, const std::string& cause) noexcept;
 
 // Timers.
 void timer_added(Tracer& tracer, const Timer& timer, std::int64_t due_ns) noexcept;

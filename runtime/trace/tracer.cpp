@@ -1,6 +1,7 @@
 #include <stepwise/runtime/trace/tracer.hpp>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 
 namespace stepwise::trace {
@@ -20,13 +21,27 @@ std::uint64_t mixed(std::uint64_t hash, std::uint64_t value) noexcept {
 
 }  // namespace
 
-Tracer::Tracer(EventLoop& loop, std::unique_ptr<Sink> sink, std::int64_t wall_offset)
-    : loop_(loop), sink_(std::move(sink)), wall_offset_(wall_offset) {
+Tracer::Tracer(EventLoop& loop, std::unique_ptr<Sink> sink, std::int64_t wall_offset, Wishes wishes)
+    : loop_(loop),
+      sink_(std::move(sink)),
+      wall_offset_(wall_offset),
+      has_own_clock_(wall_offset == 0),
+      wishes_(wishes),
+      loop_clock_(loop.clock_) {
     window_ = sink_->next_window(0);
+    if (sink_->descriptor() < 0) return;
+    gate_ = std::make_unique<Gate>(wishes.held);
+    places_ = std::make_unique<KnownPlace[]>(names_max);
+    loop.clock_ = &held_clock_.emplace(*loop_clock_);
 }
 
 Tracer::~Tracer() {
+    if (dropped_ != 0) go_on_after_drop();
     if (!sink_->failed()) sink_->finish(filled_);
+    loop_.clock_ = loop_clock_;
+    if (dropped_in_all_ + dropped_ == 0 || sink_->failed()) return;
+    std::fprintf(stderr, "stepwise: the trace lacks %llu events: its listener was too slow\n",
+                 static_cast<unsigned long long>(dropped_in_all_ + dropped_));
 }
 
 // Where the next record goes; nullptr: nowhere, it is dropped.
@@ -59,6 +74,8 @@ std::uint64_t Tracer::add_by(std::uint64_t by, Kind kind, const Fields& fields) 
     record->a = fields.a;
     record->b = fields.b;
     record->kind = kind;
+    if (gate_ != nullptr && gate_->wants_events()) [[unlikely]]
+        gate_->saw(*record);
     return seq;
 }
 
@@ -74,7 +91,11 @@ ObjectTable::Entry* Tracer::follow_also(Of of, const void* address, std::uint32_
     } else {
         entry = objects_.insert(key);
     }
-    if (entry != nullptr) entry->id = id;
+    if (entry != nullptr) {
+        entry->id = id;
+    } else if (unfollowed_++ == 0) {
+        add_by(0, Kind::note, {.a = string("too many objects at a time: from here on not all have a number")});
+    }
     return entry;
 }
 
@@ -118,6 +139,7 @@ std::uint32_t Tracer::source(const std::source_location& place) noexcept {
     record->other = place.line();
     record->thread = static_cast<std::uint16_t>(place.column());
     record->kind = Kind::source;
+    look_for_line(record->id, place.file_name(), place.line());
     return entry->id;
 }
 
@@ -136,8 +158,36 @@ void Tracer::write_string(std::uint32_t id, std::string_view text) noexcept {
     }
 }
 
+// What was dropped may have named strings that nobody knows now: they are told again, with new numbers.
+void Tracer::go_on_after_drop() noexcept {
+    if (window_.size() <= filled_) return;
+    std::uint64_t count = std::exchange(dropped_, 0);
+    dropped_in_all_ += count;
+    names_.clear();
+    keyframe_due_ = true;
+    add_by(0, Kind::dropped, {.a = static_cast<std::int64_t>(count)});
+}
+
+void Tracer::between(const ReadyNode& next) noexcept {
+    if (keyframe_due_ && dropped_ == 0) [[unlikely]] {
+        keyframe_due_ = false;
+        keyframe(next);
+        next_snap_ = seq_;
+    }
+    if (seq_ >= next_snap_ && dropped_ == 0 && !keyframe_due_ && unfollowed_ == 0) [[unlikely]]
+        snap(next);
+    if (gate_ == nullptr) return;
+    const Entry* entry = find(Of::node, &next);
+    pass(entry != nullptr && entry->info != 0 ? Gate::Edge::task : Gate::Edge::handle);
+}
+
+void Tracer::edge(bool of_turn) noexcept {
+    if (gate_ != nullptr) pass(of_turn ? Gate::Edge::turn : Gate::Edge::phase);
+}
+
 void Tracer::offer() noexcept {
     sink_->offer(window_, filled_);
+    if (dropped_ != 0 && window_.size() > snap_every) go_on_after_drop();
 }
 
 void Tracer::abandon() noexcept {

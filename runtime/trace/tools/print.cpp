@@ -1,5 +1,6 @@
 // stepwise-trace: prints a trace that STEPWISE_TRACE=file:PATH has left, as text, as JSON, as sentences or as a
 // diagram.
+#include <stepwise/runtime/trace/reducer.hpp>
 #include <stepwise/runtime/trace/text.hpp>
 #include <stepwise/runtime/trace/tools/writers.hpp>
 
@@ -27,6 +28,7 @@ struct Options {
     std::string language = "en";
     std::string title;
     bool times = false;
+    bool check = false;
     Wanted wanted;
 };
 
@@ -93,6 +95,27 @@ std::string written(const Recording& recording, const Options& options) {
     return as_svg(sequence, title, options.wanted.language, options.times);
 }
 
+// Whether the events tell what the runtime has seen in its own lists.
+int check_snaps(const Options& options) {
+    Recording recording;
+    std::string problem = recording.read_file(options.path);
+    if (problem.empty()) problem = recording.problem();
+    Reducer reducer;
+    std::size_t snaps = 0;
+    for (const Record& event : recording.events()) {
+        bool looked_at = event.kind == Kind::snap && !reducer.lost();
+        bool same = !looked_at || reducer.state().hash() == static_cast<std::uint64_t>(event.a);
+        if (!same) problem = fmt::format("the snap at event {} is not what the events tell", event.seq);
+        if (!same) break;
+        snaps += looked_at ? 1 : 0;
+        reducer.apply(event);
+    }
+    if (!problem.empty()) fmt::print(stderr, "stepwise-trace: {}: {}\n", options.path, problem);
+    if (!problem.empty()) return recording.reader().has_header() ? 1 : 2;
+    fmt::print("{} events, {} snaps, each what the events tell\n", recording.events().size(), snaps);
+    return 0;
+}
+
 int print_diagram(const Options& options, std::FILE* to) {
     Recording recording;
     std::string why_not = recording.read_file(options.path);
@@ -105,6 +128,7 @@ int print_diagram(const Options& options, std::FILE* to) {
 }
 
 int print(const Options& options) {
+    if (options.check) return check_snaps(options);
     bool to_stdout = options.output == "-";
     std::FILE* file = to_stdout ? stdout : std::fopen(options.output.c_str(), "wb");
     bool of_lines = options.format == "text" || options.format == "json";
@@ -132,6 +156,7 @@ int main(int count, char** arguments) {
     app.add_option("--title", options.title, "of an SVG");
     app.add_option("-o,--output", options.output, "a file instead of standard output");
     app.add_flag("--times", options.times, "in an SVG, the seconds beside each row");
+    app.add_flag("--check", options.check, "print nothing else: is each snap what the events tell?");
     app.add_flag("--all", options.wanted.everything, "every event, not those alone that a person wants to hear of");
     CLI11_PARSE(app, count, arguments);
     options.wanted.language = *language_of(options.language);

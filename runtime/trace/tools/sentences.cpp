@@ -94,7 +94,6 @@ constexpr auto table = std::to_array<Sentence>({
     {K::ws_close, If::detail, 1, "The WebSocket is closed from here with {n}.", "这边用 {n} 关闭 WebSocket。"},
     {K::ws_close, If::always, 0, "The peer closes the WebSocket with {n}.", "对方用 {n} 关闭 WebSocket。"},
     {K::lint_raise, If::always, 0, "A mistake is reported: {what}.", "报告一个错误: {what}。"},
-    {K::lint_clear, If::always, 0, "The mistake is gone: {what}.", "错误消失: {what}。"},
     {K::snap, If::always, 0, "The loop's own lists, {m} objects, have the hash {hash}.",
      "循环自己的列表，{m} 个对象，哈希是 {hash}。"},
     {K::dropped, If::always, 0, "{n} events were lost: what reads them was too slow.",
