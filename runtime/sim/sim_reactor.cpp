@@ -65,6 +65,7 @@ public:
     void pause_receiving(Receiver& receiver) noexcept override { streams_.pause(receiver); }
     void resume_receiving(Receiver& receiver) override { streams_.resume(receiver); }
     void start_accepting(int socket, Acceptor& acceptor) override {
+        world_.adopt_listener(socket);
         streams_.start(checked(socket, "start_accepting"), acceptor);
     }
     void stop_accepting(Acceptor& acceptor) noexcept override { streams_.stop(acceptor.accept_record); }

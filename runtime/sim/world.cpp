@@ -125,6 +125,22 @@ World::Descriptor& World::place(int fd) {
     return descriptors_[place];
 }
 
+void World::adopt_listener(int fd) {
+    int listens = 0;
+    socklen_t size = sizeof listens;
+    if (owns(fd) || ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || listens == 0) return;
+    sockaddr_storage address{};
+    size = sizeof address;
+    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return;
+    const Endpoint local(reinterpret_cast<const sockaddr*>(&address), size);
+    Socket::Kind kind = local.family() == AF_UNIX ? Socket::Kind::unix_stream : Socket::Kind::tcp;
+    std::shared_ptr<Socket> socket = network.make(kind, local.family());
+    if (network.bind(*socket, local) != 0 || network.listen(*socket, SOMAXCONN) != 0) return;
+    place(fd).socket = socket;
+    socket->fd = fd;
+    socket->descriptors = 1;
+}
+
 int World::give_descriptor(const std::shared_ptr<Socket>& socket, int flags) {
     int family = socket->kind == Socket::Kind::pipe ? AF_UNIX : socket->local.family();
     int fd = ::socket(family, SOCK_STREAM | flags, 0);

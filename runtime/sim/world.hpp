@@ -35,6 +35,8 @@ public:
     // nullptr: it is none of ours.
     std::shared_ptr<Socket> socket_at(int fd) const noexcept;
     std::shared_ptr<OpenFile> file_at(int fd) const noexcept;
+    // A program may make its listening socket before its loop: where it listens is the simulation's from here on.
+    void adopt_listener(int fd);
     // The descriptor of an accepted connection, or minus an errno.
     int give_descriptor(const std::shared_ptr<Socket>& socket, int flags);
     bool has_jobs() const noexcept { return !jobs_.empty(); }

@@ -37,7 +37,8 @@ bool is_right(ws::CloseCode code) {
 // A peer that does not read for a while, and a piece that is late, are no dead connection.
 ws::ConnectionOptions patient() {
     ws::ConnectionOptions options;
-    options.ping_timeout_seconds = 120;
+    const bool may_stall = sim::world().network.options.chance(sim::Fault::stall) > 0;
+    options.ping_timeout_seconds = may_stall ? 120 : 20;
     options.close_timeout_seconds = 120;
     return options;
 }

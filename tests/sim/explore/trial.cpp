@@ -96,7 +96,7 @@ sim::Options weather_of(std::uint64_t seed) {
     options.seed = seed;
     options.latency = sim::Span{20us, random.chance(0.3) ? Duration(200ms) : Duration(2ms)};
     bool is_far = options.latency->high > 2ms;
-    if (random.chance(0.3)) options.bytes_per_second = 2000 + random.below(random.chance(0.5) ? 20'000 : 2'000'000);
+    if (random.chance(0.3)) options.bytes_per_second = std::uint64_t{2000} << random.below(11);
     // Small buffers are met sooner than large ones.
     if (random.chance(0.5)) options.send_buffer_bytes = 512 + random.below(32 * 1024);
     if (random.chance(0.5)) options.receive_buffer_bytes = 512 + random.below(32 * 1024);
