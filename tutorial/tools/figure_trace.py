@@ -9,16 +9,17 @@ import tempfile
 from figure_options import FigureError
 
 DEADLINE_SECONDS = 120
-WORDS = ("lanes", "hide", "range")
+WORDS = ("lanes", "hide", "range", "until")
 
 
 def draw(title, lines, spec, language, programs):
-    """`spec`: the program and its flags. Lines: `lanes: …`, `hide: …`, `range: …`, as stepwise-trace takes them."""
+    """`spec`: the program and its flags. Lines: `lanes: …`, `hide: …`, `range: …`, `until: …`, as stepwise-trace
+    takes them."""
     flags = ["--format", "svg", "--lang", language, "--title", title]
     for line in lines:
         word, _, value = line.partition(": ")
         if word not in WORDS or not value:
-            raise FigureError(f"'{line}' is none of lanes: …, hide: …, range: A..B")
+            raise FigureError(f"'{line}' is none of lanes: …, hide: …, range: A..B, until: KIND")
         flags += [f"--{word}", value]
     name, *arguments = shlex.split(spec) or [""]
     tool = programs.build / "runtime" / "trace" / "stepwise-trace"
