@@ -71,8 +71,6 @@ Lane Lanes::of(const Record& event) const noexcept {
         case Kind::cqe:
             return {LaneOf::kernel, 0, {}};
         case Kind::bytes:
-        case Kind::ws_frame:
-        case Kind::ws_close:
             return {LaneOf::peers, event.other, {}};
         case Kind::callback_add:
         case Kind::future_new:
@@ -82,6 +80,8 @@ Lane Lanes::of(const Record& event) const noexcept {
         case Kind::job_submit:
         case Kind::pause:
         case Kind::resume:
+        case Kind::ws_frame:
+        case Kind::ws_close:
         case Kind::lint_raise:
         case Kind::payload:
         case Kind::note:

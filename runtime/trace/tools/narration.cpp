@@ -184,6 +184,7 @@ bool is_worth_telling(const Record& event) noexcept {
         case Kind::snap:
         case Kind::keyframe_begin:
         case Kind::keyframe_end:
+        case Kind::held:
             return false;
         case Kind::select_enter:
             return event.a != 0;

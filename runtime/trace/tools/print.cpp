@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -25,6 +26,7 @@ struct Options {
     std::string lanes = "peers,kernel,loop,tasks,threads";
     std::string hidden;
     std::string range;
+    std::string until;
     std::string language = "en";
     std::string title;
     bool times = false;
@@ -82,6 +84,16 @@ std::string sentences_of(const Recording& recording, const Options& options) {
     return text;
 }
 
+// The first event of the kind that the story is told until is its last. False: there is none.
+bool find_end(const Recording& recording, Options& options) {
+    for (const Record& event : recording.events()) {
+        if (event.seq < options.wanted.first || name_of(event.kind) != options.until) continue;
+        options.wanted.last = std::min(options.wanted.last, event.seq);
+        return true;
+    }
+    return options.until.empty();
+}
+
 std::string written(const Recording& recording, const Options& options) {
     if (options.format == "perfetto") return as_perfetto(recording, options.wanted);
     if (options.format == "told") return sentences_of(recording, options);
@@ -116,12 +128,16 @@ int check_snaps(const Options& options) {
     return 0;
 }
 
-int print_diagram(const Options& options, std::FILE* to) {
+int print_diagram(Options options, std::FILE* to) {
     Recording recording;
     std::string why_not = recording.read_file(options.path);
     std::string problem = why_not.empty() ? recording.problem() : why_not;
     if (!problem.empty()) fmt::print(stderr, "stepwise-trace: {}: {}\n", options.path, problem);
     if (!why_not.empty() || !recording.reader().has_header()) return 2;
+    if (!find_end(recording, options)) {
+        fmt::print(stderr, "stepwise-trace: {}: no event is {}\n", options.path, options.until);
+        return 2;
+    }
     std::string text = written(recording, options);
     std::fwrite(text.data(), 1, text.size(), to);
     return problem.empty() ? 0 : 1;
@@ -152,6 +168,7 @@ int main(int count, char** arguments) {
     app.add_option("--lanes", options.lanes, "of a diagram: some of peers,kernel,loop,tasks,threads");
     app.add_option("--hide", options.hidden, "of a diagram: kinds and groups to leave out: timer,select.enter");
     app.add_option("--range", options.range, "numbers of events: 12..90, 12.. or ..90");
+    app.add_option("--until", options.until, "of a diagram: a kind of event, whose first one is the last shown");
     app.add_option("--lang", options.language, "en or zh")->check(CLI::IsMember({"en", "zh"}));
     app.add_option("--title", options.title, "of an SVG");
     app.add_option("-o,--output", options.output, "a file instead of standard output");

@@ -45,13 +45,21 @@ private:
             case Kind::loop_end:
                 return false;
             case Kind::run_begin:
-                return recording_.cast().of(event.id).role == Role::call && has_place(event);
+                return recording_.cast().of(event.id).role == Role::call && (has_place(event) || is_from_kernel(event));
             default:
                 return is_worth_telling(event);
         }
     }
 
     bool has_place(const Record& event) const noexcept { return recording_.cast().of(event.id).at != 0; }
+
+    // A call that the kernel's news has pushed.
+    bool is_from_kernel(const Record& event) const noexcept {
+        const Record* push = recording_.find(event.by);
+        const Record* cause = push == nullptr ? nullptr : recording_.find(push->by);
+        return cause != nullptr &&
+               (cause->kind == Kind::ready || cause->kind == Kind::cqe || cause->kind == Kind::select_enter);
+    }
 
     // The nearest event up the causes that stands in another lane that is shown.
     const Record* origin(const Record& event, const Lane& lane) const noexcept {
@@ -73,7 +81,8 @@ private:
         row.seconds = recording_.seconds(event);
         row.label = label_of(recording_, event);
         row.to = row.from = index_of(lane);
-        if (const Record* from = origin(event, lane)) {
+        // What the kernel tells, it tells when it is asked: no arrow from who asked.
+        if (const Record* from = event.kind == Kind::ready ? nullptr : origin(event, lane)) {
             row.from = index_of(lanes_.of(*from));
             row.cause = from->seq;
             // What came from the peer: the recorded direction.
@@ -131,7 +140,8 @@ std::string fields_of(const Recording& recording, const Record& event) {
     auto tell = [&](const Field& field, std::int64_t value) {
         switch (field.meaning) {
             case Meaning::string:
-                if (value != 0)
+                // What is awaited is told by its name.
+                if (value != 0 && (event.kind != Kind::await || event.a == 0))
                     text += fmt::format(" {}", recording.reader().string(static_cast<std::uint64_t>(value)));
                 break;
             case Meaning::nanoseconds:

@@ -10,22 +10,25 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <string_view>
+#include <thread>
 
 namespace stepwise::trace {
 
 namespace {
 
-constexpr std::string_view variable = "STEPWISE_TRACE=";
-
-std::vector<std::string> environment_with(const std::string& trace) {
-    std::vector<std::string> all;
+// Ours, with none of what an outer trace may have set.
+std::vector<std::string> environment_with(const std::vector<std::string>& settings) {
+    std::vector<std::string> all = settings;
     for (char** each = environ; *each != nullptr; ++each) {
-        if (!std::string_view(*each).starts_with(variable)) all.emplace_back(*each);
+        std::string_view variable(*each);
+        if (!variable.starts_with("STEPWISE_TRACE=") && !variable.starts_with("STEPWISE_TRACE_HELD=")) {
+            all.emplace_back(variable);
+        }
     }
-    all.push_back(std::string(variable) + trace);
     return all;
 }
 
@@ -44,19 +47,21 @@ Stage::~Stage() {
     wait();
 }
 
-std::string Stage::start(const std::vector<std::string>& words, const std::string& trace, int output_fd) {
+std::string Stage::start(const std::vector<std::string>& words, const std::vector<std::string>& settings, int output_fd,
+                         int error_fd) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     ::posix_spawn_file_actions_init(&actions);
     ::posix_spawnattr_init(&attributes);
-    if (output_fd != STDOUT_FILENO) ::posix_spawn_file_actions_adddup2(&actions, output_fd, STDOUT_FILENO);
+    ::posix_spawn_file_actions_adddup2(&actions, output_fd, STDOUT_FILENO);
+    ::posix_spawn_file_actions_adddup2(&actions, error_fd, STDERR_FILENO);
     // Ctrl-C is for the program: whoever shows it waits for its end.
     sigset_t interrupt;
     ::sigemptyset(&interrupt);
     ::sigaddset(&interrupt, SIGINT);
     ::posix_spawnattr_setsigdefault(&attributes, &interrupt);
     ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
-    std::vector<std::string> environment = environment_with(trace);
+    std::vector<std::string> environment = environment_with(settings);
     int error = ::posix_spawnp(&process_, words[0].c_str(), &actions, &attributes, pointers_to(words).data(),
                                pointers_to(environment).data());
     ::posix_spawnattr_destroy(&attributes);
@@ -88,6 +93,14 @@ int Stage::exit_code() const noexcept {
 
 void Stage::end(int signal) noexcept {
     if (!ended_) ::kill(process_, signal);
+}
+
+void Stage::end_in_order() {
+    end(SIGTERM);
+    for (int waited = 0; waited < 40 && !has_ended(); ++waited)
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    end(SIGKILL);
+    wait();
 }
 
 TraceFolder::TraceFolder() : path_((std::filesystem::temp_directory_path() / "stepwise-trace-XXXXXX").string()) {

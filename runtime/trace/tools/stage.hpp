@@ -17,9 +17,10 @@ public:
     Stage& operator=(const Stage&) = delete;
     ~Stage();
 
-    // Starts `words[0]` with STEPWISE_TRACE=`trace`; what it prints goes to `output_fd`, its standard error stays ours.
+    // Starts `words[0]` with these settings ("NAME=value") in its environment, and its standard output and error there.
     // Empty, or why it could not be started.
-    std::string start(const std::vector<std::string>& words, const std::string& trace, int output_fd);
+    std::string start(const std::vector<std::string>& words, const std::vector<std::string>& settings, int output_fd,
+                      int error_fd);
     // Until it has ended.
     void wait();
     // Whether it has ended, without waiting.
@@ -29,6 +30,8 @@ public:
     // As a shell tells it: 128 and more for signals.
     int exit_code() const noexcept;
     void end(int signal) noexcept;
+    // SIGTERM, and SIGKILL for who has not ended two seconds later.
+    void end_in_order();
 
 private:
     pid_t process_ = -1;
