@@ -2,6 +2,7 @@
 """./stepwise step and ./stepwise trace as people use them: `stepper_test.py BUILD_FOLDER`. Screens are looked at in
 tmux, 80 columns by 24 rows."""
 
+import json
 import os
 import pathlib
 import re
@@ -144,6 +145,46 @@ class FilesTest(unittest.TestCase):
             self.assertEqual(run(TRACE, self.trace, "--format", "svg", "--lang", language, "-o", picture)[0], 0)
             root = xml.etree.ElementTree.parse(picture).getroot()
             self.assertTrue(root.tag.endswith("svg"))
+
+
+class SenderTest(unittest.TestCase):
+    def events(self, case):
+        with tempfile.TemporaryDirectory(prefix="stepwise-sender-") as folder:
+            trace = pathlib.Path(folder) / "trace"
+            code, _, errors = run(DEMOS / "sender", "--case", case, "--scale", "0.3",
+                                  STEPWISE_TRACE=f"file:{trace}")
+            self.assertEqual(code, 0, errors)
+            lines = run(TRACE, trace, "--format", "json")[1].splitlines()[1:]
+        return {event["s"]: event for event in map(json.loads, lines)}
+
+    def causes(self, events, event):
+        while event := events.get(event.get("by", 0)):
+            yield event
+
+    def test_a_send_that_waits_names_its_line_and_the_queued_bytes_and_what_woke_it(self):
+        for case in ("b", "c"):
+            with self.subTest(case=case):
+                events = self.events(case)
+                sends = [event for event in events.values() if event["k"] == "await" and event.get("what") == "send"]
+                self.assertTrue(sends)
+                for send in sends:
+                    self.assertRegex(send["at"], r"15_sender\.cpp:\d+$")
+                    step = send["by"]
+                    queued = [event["queued"] for event in events.values()
+                              if event["k"] == "pause" and event["out"] and event.get("by") == step]
+                    self.assertTrue(all(count > 0 for count in queued), queued)
+                    later = [event for event in events.values() if event["s"] > send["s"]
+                             and event.get("id") == send["id"]]
+                    kinds = [event["k"] for event in later][:5]
+                    self.assertEqual(kinds, ["step.end", "run.end", "wakeup", "ready.push", "run.begin"])
+                    woken = later[2]
+                    reasons = {event["k"] for event in self.causes(events, woken)}
+                    self.assertTrue(reasons & {"cqe", "ready", "select.enter", "ws.close"}, reasons)
+                self.assertTrue(any(event["k"] == "pause" and event["out"] for event in events.values()))
+                first = sends[0]
+                others = {event["id"] for event in events.values() if event["k"] == "step.begin"
+                          and event["id"] != first["id"] and event["s"] > first["s"]}
+                self.assertTrue(others)  # the loop goes on meanwhile
 
 
 @unittest.skipUnless(shutil.which("tmux"), "tmux is not installed")

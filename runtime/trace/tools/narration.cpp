@@ -208,7 +208,8 @@ std::string narrate(const Recording& recording, const Record& event, Language la
     auto fill = [&](const char* name, auto value) { blanks.push_back(fmt::arg(name, value)); };
     fill("it", recording.cast().name(event.id));
     fill("target", recording.cast().name(target_of(event)));
-    fill("what", word_for(own_string(recording, event), language));
+    std::string what = own_string(recording, event);
+    fill("what", event.kind == Kind::await ? word_for(what, language) : what);
     fill("place", place_text(recording, event, language));
     fill("why", event.kind == Kind::wakeup ? reason(recording, event, language) : std::string());
     fill("n", event.a);

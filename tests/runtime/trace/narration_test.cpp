@@ -53,6 +53,15 @@ TEST_CASE("every kind has a sentence in both languages, for any values of its fi
     }
 }
 
+TEST_CASE("who waits to send waits for room; what the kernel is given keeps its name") {
+    HandMade made;
+    std::uint32_t send = made.string("send");
+    made.add({.id = 1, .kind = Kind::await, .other = send});
+    made.add({.id = 2, .kind = Kind::sqe, .other = 7, .a = send});
+    CHECK(told(made, 0, Language::english) == "#1 waits for room to send.");
+    CHECK(told(made, 1, Language::english) == "The kernel is given a send on descriptor 7.");
+}
+
 TEST_CASE("the last sentence of each kind fits always") {
     const Sentence* last = nullptr;
     for (const Sentence& sentence : sentences()) {
