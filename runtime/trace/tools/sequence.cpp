@@ -109,7 +109,7 @@ private:
         std::vector<std::size_t> order(sequence_.lanes.size());
         for (std::size_t place = 0; place < order.size(); ++place) order[place] = place;
         const std::vector<Lane>& lanes = sequence_.lanes;
-        std::stable_sort(order.begin(), order.end(), [&](std::size_t one, std::size_t other) {
+        std::sort(order.begin(), order.end(), [&](std::size_t one, std::size_t other) {
             return std::tie(lanes[one].of, lanes[one].id) < std::tie(lanes[other].of, lanes[other].id);
         });
         std::vector<std::size_t> place_of(order.size());
