@@ -122,13 +122,7 @@ void EventLoop::run_once(bool may_block) {
     if (in_turn_) throw std::logic_error("EventLoop::run_once was called from inside a turn of the same loop");
     if (!on_owner_thread()) owner_thread_ = &detail::thread_marker;
     Inside inside(*this);
-    one_turn(may_block);
-}
-
-void EventLoop::one_turn(bool may_block) {
-    if (watched_) [[unlikely]]
-        return watched_turn(may_block);
-    turn(may_block);
+    watched_ ? watched_turn(may_block) : turn(may_block);
 }
 
 //[ turn
@@ -245,9 +239,15 @@ void EventLoop::run_turns(const bool& until) {
     } running{*this};
     running_ = true;
     Inside inside(*this);
-    do {
-        one_turn(true);
-    } while (!until && !stopping_);
+    if (watched_) {
+        do {
+            watched_turn(true);
+        } while (!until && !stopping_);
+    } else {
+        do {
+            turn(true);
+        } while (!until && !stopping_);
+    }
 }
 
 void EventLoop::run_forever() {

@@ -276,7 +276,6 @@ private:
     void run_until_done(FutureBase& future);
     void run_turns(const bool& until);
     struct Inside;
-    void one_turn(bool may_block);
     void turn(bool may_block);
     void watched_turn(bool may_block);
     void run_watched(ReadyNode* node) noexcept;

@@ -28,10 +28,11 @@ public:
     Scheduler(const Scheduler&) = delete;
     Scheduler& operator=(const Scheduler&) = delete;
 
+    // The tracer is told last: a tail call, so that whoever only enqueues needs no stack frame for it.
     void push_ready(ReadyNode& node) noexcept {
+        ready_.push(node);
         if (tracer() != nullptr) [[unlikely]]
             trace::pushed(*tracer_, node);
-        ready_.push(node);
     }
 
     TaskBase* current_task() const noexcept { return current_task_; }
