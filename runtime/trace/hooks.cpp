@@ -68,7 +68,7 @@ void select_exit(Tracer& tracer) noexcept {
     tracer.add(Kind::select_exit, {});
 }
 
-void asked_at(Tracer& tracer, const std::source_location& at) noexcept {
+void asked_at(Tracer& tracer, std::source_location at) noexcept {
     tracer.ask_at(tracer.source(at));
 }
 
@@ -88,7 +88,7 @@ void pushed(Tracer& tracer, const ReadyNode& node) noexcept {
     follow_handle(tracer, node, HandleOf::call, tracer.take_asked_at());
 }
 
-void pushed_at(Tracer& tracer, const ReadyNode& node, const std::source_location& at) noexcept {
+void pushed_at(Tracer& tracer, const ReadyNode& node, std::source_location at) noexcept {
     follow_handle(tracer, node, HandleOf::call, tracer.source(at));
 }
 

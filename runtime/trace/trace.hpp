@@ -57,7 +57,7 @@ void phase(Tracer& tracer, Phase phase) noexcept;
 void select_enter(Tracer& tracer, std::int64_t timeout_ns) noexcept;
 void select_exit(Tracer& tracer) noexcept;
 void pushed(Tracer& tracer, const ReadyNode& node) noexcept;
-void pushed_at(Tracer& tracer, const ReadyNode& node, const std::source_location& at) noexcept;
+void pushed_at(Tracer& tracer, const ReadyNode& node, std::source_location at) noexcept;
 void pushed_before_poll(Tracer& tracer, const ReadyNode& node) noexcept;
 void handle_cancelled(Tracer& tracer, const ReadyNode& node) noexcept;
 // Between two handles: `next` is about to run, and what hangs behind it.
@@ -103,7 +103,7 @@ void timer_removed(Tracer& tracer, const Timer& timer) noexcept;
 // Fires it.
 void fire(Tracer& tracer, Timer& timer) noexcept;
 // The next timer that is added, or handle that is pushed, was asked for here.
-void asked_at(Tracer& tracer, const std::source_location& at) noexcept;
+void asked_at(Tracer& tracer, std::source_location at) noexcept;
 
 // Futures and tasks.
 void future_made(Tracer& tracer, const FutureBase& future) noexcept;
