@@ -266,7 +266,9 @@ void Socket::close(bool with_reset) {
     network.unbind(*this);
     for (const std::shared_ptr<Socket>& waiting : std::exchange(backlog, {})) waiting->close(true);
     if (peer == nullptr) return;
+    // What arrives at once may part the two and leave either of them to nobody.
     std::shared_ptr<Socket> keep = shared_from_this();
+    std::shared_ptr<Socket> keep_peer = peer;
     if (broken_) {
         part_if_over();
     } else if (with_reset || before == State::connecting || (unread_bytes() != 0 && kind != Kind::pipe)) {

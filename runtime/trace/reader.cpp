@@ -42,14 +42,16 @@ bool Reader::refuse(std::string why) {
 }
 
 Reader::Taken Reader::take_header() {
-    std::size_t there = input_.size() - taken_;
+    std::string_view there(input_.data() + taken_, input_.size() - taken_);
     // Told from its first bytes: somebody else's stream may never be long enough.
-    if (std::memcmp(input_.data() + taken_, magic_bytes, std::min(there, sizeof magic_bytes)) != 0) {
+    std::string_view magic(magic_bytes, sizeof magic_bytes);
+    if (there.substr(0, magic.size()) != magic.substr(0, there.size())) {
         refuse("not a trace of Stepwise");
         return Taken::no;
     }
-    if (there < sizeof(Header)) {
-        if (input_ended_) refuse(there == 0 ? "empty: no loop was made, or it was never run" : "cut off in its header");
+    if (there.size() < sizeof(Header)) {
+        if (input_ended_)
+            refuse(there.empty() ? "empty: no loop was made, or it was never run" : "cut off in its header");
         return Taken::no;
     }
     take(&header_, sizeof header_);

@@ -67,8 +67,8 @@ class ThreadPush(DemoCase):
         def check(lines):
             threw = [line for line in lines if line.text.startswith("threw: ")]
             self.assertEqual([line.thread for line in threw], ["clock", "clock"])
-            # Where it stands is told where the program's lines can be read.
-            said = [line.text.partition("; it stands at ") for line in threw]
+            # Where it was called is told where the program's lines can be read.
+            said = [line.text.partition("; called at ") for line in threw]
             self.assertEqual([what for what, _, _ in said], [
                 f"threw: ws::Broadcast::send {ONE_DOOR}", f"threw: ws::Connection {ONE_DOOR}"])
             for _, _, where in said:

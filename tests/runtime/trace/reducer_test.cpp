@@ -69,17 +69,24 @@ Coro<void> consume(Queue<int>& queue, int count) {
     }
 }
 
-Coro<void> gives_up() {
+Coro<void> gives_up(int depth) {
     try {
         co_await timeout(2ms, deep(3));
     } catch (const TimeoutError&) {
     }
     Future<> never = EventLoop::current().create_future<>();
     try {
-        Coro<int> slow = deep(900);
+        Coro<int> slow = deep(depth);
         co_await timeout(100us, std::move(slow));
     } catch (const TimeoutError&) {
     }
+}
+
+// Between two of its steps a task that yields stands in the ready queue, and awaits nothing: there a snap tells whether
+// its wakeup was told.
+Coro<void> wakes_and_yields(int rounds) {
+    co_await sleep(1us);
+    for (int round = 0; round < rounds; ++round) co_await sleep(0s);
 }
 
 Coro<void> everything(int& pool) {
@@ -91,7 +98,7 @@ Coro<void> everything(int& pool) {
     Task<void> producing = loop.create_task(produce(queue, 100));
     Task<void> consuming = loop.create_task(consume(queue, 100));
     std::vector<Task<void>> quitters;
-    for (int index = 0; index < 20; ++index) quitters.push_back(loop.create_task(gives_up()));
+    for (int index = 0; index < 20; ++index) quitters.push_back(loop.create_task(gives_up(index == 0 ? 900 : 30)));
     Task<int> doomed = loop.create_task(deep(50));
     co_await sleep(500us);
     doomed.cancel();
@@ -104,6 +111,7 @@ Coro<void> everything(int& pool) {
     co_await asking;
     co_await producing;
     co_await consuming;
+    co_await wakes_and_yields(300);
 }
 
 std::size_t check_snaps(const Story& story) {

@@ -52,8 +52,10 @@ struct Story {
     std::vector<Record> events;
 
     const Record& of(std::uint64_t seq) const {
-        auto found = std::find_if(events.begin(), events.end(), [=](const Record& event) { return event.seq == seq; });
+        auto before = [](const Record& event, std::uint64_t wanted) { return event.seq < wanted; };
+        auto found = std::lower_bound(events.begin(), events.end(), seq, before);
         REQUIRE(found != events.end());
+        REQUIRE(found->seq == seq);
         return *found;
     }
     std::vector<Record> all(Kind kind) const {
