@@ -5,6 +5,7 @@
 // Try:    curl --data-binary @demos/10_http_hello.cpp http://127.0.0.1:8000/echo
 //         curl -i -X DELETE http://127.0.0.1:8000/     Which methods does it name, and why is HEAD among them?
 //         --threads 2. How many routers are there then, and how many connections does each know of?
+//         --tls-cert FILE --tls-key FILE, and curl --cacert FILE https://localhost:8000/. kill -HUP reads both again.
 // Prints: listening on http://127.0.0.1:8000
 #include <stepwise/net/http/serve.hpp>
 #include <stepwise/ws/route.hpp>

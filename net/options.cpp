@@ -163,7 +163,9 @@ Options& Options::add_server_options(ServerOptions& target) {
     add_option("--host", target.host, "Address to listen on");
     add_option("--port", target.port, 0, 65535, "Port to listen on, 0 for any");
     add_choice("--reactor", target.reactor, {"epoll", "io_uring"}, "Which reactor to run on");
-    return add_option("--threads", target.threads, 1, threads_max, "Event loops, each on a thread of its own");
+    add_option("--threads", target.threads, 1, threads_max, "Event loops, each on a thread of its own");
+    add_option("--tls-cert", target.tls_cert, "https with the certificate in this file (PEM)");
+    return add_option("--tls-key", target.tls_key, "The certificate's key, in PEM");
 }
 
 std::optional<Options::Leave> Options::try_parse(int argc, const char* const* argv) {

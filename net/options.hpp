@@ -39,6 +39,8 @@ struct ServerOptions {
     std::uint16_t port = 0;  // 0: any free port
     std::string reactor;     // "epoll", "io_uring", or empty: the runtime chooses
     unsigned threads = 1;    // loops, each on a thread of its own
+    std::string tls_cert;    // file in PEM: https instead of http, with tls_key
+    std::string tls_key;
 };
 
 class Options {
@@ -72,7 +74,7 @@ public:
 
     Options& add_language(Language& target);             // --lang
     Options& add_demo_options(DemoOptions& target);      // --lang, --scale
-    Options& add_server_options(ServerOptions& target);  // --host, --port, --reactor, --threads
+    Options& add_server_options(ServerOptions& target);  // --host, --port, --reactor, --threads, --tls-…
 
     // Nothing if the program goes on. Never throws for what the user typed.
     std::optional<Leave> try_parse(int argc, const char* const* argv);

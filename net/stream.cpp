@@ -1,3 +1,4 @@
+#include <poll.h>
 #include <sys/socket.h>
 #include <stepwise/net/backpressure.hpp>
 #include <stepwise/net/connect.hpp>
@@ -6,6 +7,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -26,7 +29,11 @@ public:
 
     void received(std::span<char>) override {}
     void received_end() override {}
-    void connection_lost(int) override { wake(); }
+    void connection_lost(int) override {
+        wake();
+        // Nothing else wakes a reader whose handshake is late.
+        if (reading && transport->tls() != nullptr) calls::shutdown(transport->fd(), SHUT_RDWR);
+    }
     void drained() override {
         unawaited_bytes = 0;
         wake();
@@ -50,7 +57,7 @@ public:
 
     void check_open() const {
         if (abort_wanted) throw_system_error(ECONNABORTED, "the connection is lost");
-        if (transport->is_lost()) throw_system_error(transport->error(), "the connection is lost");
+        if (transport->is_lost()) transport->throw_lost();
     }
 
     // Above the high water by as much again, and nobody has drained: the producer does not wait. Told once.
@@ -76,7 +83,7 @@ public:
     explicit Reading(Stream& stream) : writer_(*stream.writer_) {
         if (writer_.reading) throw std::logic_error("Stream: another task reads this stream already");
         // What a peer had sent can still be read when a write has failed.
-        if (writer_.transport->fd() < 0) throw_system_error(writer_.transport->error(), "the connection is lost");
+        if (writer_.transport->fd() < 0) writer_.transport->throw_lost();
         writer_.reading = true;
     }
     Reading(const Reading&) = delete;
@@ -99,6 +106,7 @@ private:
 Stream::Stream(EventLoop& loop, UniqueFd socket) : writer_(std::make_unique<Writer>(loop, std::move(socket))) {}
 Stream::Stream(EventLoop& loop, Detached detached) : Stream(loop, std::move(detached.socket)) {
     kept_ = std::move(detached.kept);
+    if (detached.tls != nullptr) writer_->transport->resume_tls(std::move(detached.tls));
 }
 Stream::Stream(Stream&&) noexcept = default;
 Stream& Stream::operator=(Stream&&) noexcept = default;
@@ -114,7 +122,62 @@ Coro<Stream> Stream::connect(std::string host, std::uint16_t port) {
     co_return Stream(EventLoop::current(), std::move(socket));
 }
 
+Coro<Stream> Stream::connect_tls(std::string host, std::uint16_t port, std::shared_ptr<const tls::Context> context) {
+    UniqueFd socket = co_await connect_socket(host, port);
+    Stream stream(EventLoop::current(), std::move(socket));
+    co_await stream.start_tls(std::move(context), std::move(host));
+    co_return stream;
+}
+
+Coro<void> Stream::start_tls(std::shared_ptr<const tls::Context> context, std::string host) {
+    Transport& transport = *writer_->transport;
+    if (transport.tls() != nullptr) throw std::logic_error("Stream::start_tls: it is TLS already");
+    co_await send_all("Stream::start_tls");
+    transport.start_tls(std::move(context), host);
+    // What the peer sent on the heels of the plain bytes belongs to the handshake, or is nothing that may be trusted.
+    const std::string early = std::exchange(kept_, {});
+    if (!early.empty()) transport.take_from_wire(early, kept_);
+    while (!transport.tls()->is_established()) {
+        writer_->check_open();
+        static_cast<void>(co_await read_more_through_tls());
+    }
+    writer_->check_open();
+}
+
+const tls::Session* Stream::tls() const noexcept {
+    return writer_->transport->tls();
+}
+
+// One recv's worth, decrypted behind what is kept: perhaps nothing yet. False at the peer's end.
+Coro<bool> Stream::read_more_through_tls() {
+    Reading reading(*this);
+    Transport& transport = *writer_->transport;
+    if (transport.is_lost()) transport.throw_lost();
+    if (transport.tls()->has_ended()) co_return false;
+    // The bytes are read when they are there, so that whoever waits holds no buffer for them.
+    static_cast<void>(co_await io::poll(reading.fd(), POLLIN));
+    static_cast<void>(reading.arrived(0));
+    co_return take_from_wire();
+}
+
+bool Stream::take_from_wire() {
+    Transport& transport = *writer_->transport;
+    if (transport.is_lost()) transport.throw_lost();
+    std::array<char, 2 * tls::Session::record_bytes_max> block;
+    const ssize_t count = calls::recv(transport.fd(), block.data(), block.size());
+    if (count < 0 && errno == EAGAIN) return true;
+    if (count < 0) throw_system_error(errno, "recv");
+    transport.take_from_wire({block.data(), static_cast<std::size_t>(count)}, kept_);
+    if (kept_.empty() && transport.is_lost()) transport.throw_lost();
+    return !kept_.empty() || !transport.tls()->has_ended();
+}
+
 Coro<std::size_t> Stream::read_some(std::span<char> buffer) {
+    if (buffer.empty()) co_return 0;
+    while (kept_.empty() && tls() != nullptr) {
+        const bool more = co_await read_more_through_tls();
+        if (!more) co_return 0;
+    }
     if (!kept_.empty()) {
         std::size_t count = kept_.copy(buffer.data(), buffer.size());
         kept_.erase(0, count);
@@ -126,6 +189,10 @@ Coro<std::size_t> Stream::read_some(std::span<char> buffer) {
 }
 
 Coro<bool> Stream::read_more(std::size_t bytes_wanted) {
+    if (tls() != nullptr) {
+        const bool more = co_await read_more_through_tls();
+        co_return more;
+    }
     Reading reading(*this);
     std::size_t before = kept_.size();
     kept_.resize(before + bytes_wanted);
@@ -151,9 +218,8 @@ Coro<void> Stream::read_exactly(std::span<char> buffer) {
     } filling{kept_, buffer, kept_.copy(buffer.data(), buffer.size())};
     kept_.erase(0, filling.filled);
     while (filling.filled < buffer.size()) {
-        Reading reading(*this);
-        std::size_t count = co_await io::recv(reading.fd(), buffer.subspan(filling.filled));
-        if (reading.arrived(count) == 0) {
+        const std::size_t count = co_await read_some(buffer.subspan(filling.filled));
+        if (count == 0) {
             throw EndOfStreamError(
                 fmt::format("the peer ended the stream after {} of {} bytes", filling.filled, buffer.size()));
         }
@@ -221,15 +287,16 @@ Coro<void> Stream::write_all(std::string_view bytes) {
     }
 }
 
-void Stream::check_unused() const {
-    if (writer_->reading) throw std::logic_error("Stream::detach: another task reads this stream");
-    if (writer_->waiting) throw std::logic_error("Stream::detach: another task drains this stream");
+void Stream::check_unused(const char* caller) const {
+    const std::string who = caller;
+    if (writer_->reading) throw std::logic_error(who + ": another task reads this stream");
+    if (writer_->waiting) throw std::logic_error(who + ": another task drains this stream");
 }
 
-Coro<Stream::Detached> Stream::detach() {
+Coro<void> Stream::send_all(const char* caller) {
     Transport& transport = *writer_->transport;
     writer_->check_open();
-    check_unused();
+    check_unused(caller);
     struct BackToNormal {
         Transport& transport;
         ~BackToNormal() { transport.set_options(stream_options); }
@@ -237,10 +304,16 @@ Coro<Stream::Detached> Stream::detach() {
     for (transport.flush(); transport.queued_bytes() != 0; transport.flush()) {
         transport.report_when_sent();
         co_await wait_until_drained();
-        check_unused();
+        check_unused(caller);
     }
     writer_->check_open();  // the flush may have found out
-    Detached detached(transport.release(), std::move(kept_));
+}
+
+Coro<Stream::Detached> Stream::detach() {
+    co_await send_all("Stream::detach");
+    Transport& transport = *writer_->transport;
+    UniqueFd socket = transport.release();
+    Detached detached(std::move(socket), std::move(kept_), transport.release_tls());
     kept_.clear();
     co_return detached;
 }

@@ -37,9 +37,11 @@ public:
     // A stream between two loops, which may be handed over as any value: the socket, and what was read of it and not
     // taken. Its end closes the socket.
     struct Detached {
-        Detached(UniqueFd of, std::string bytes) noexcept : socket(std::move(of)), kept(std::move(bytes)) {}
+        Detached(UniqueFd of, std::string bytes, std::unique_ptr<tls::Session> session = nullptr) noexcept
+            : socket(std::move(of)), kept(std::move(bytes)), tls(std::move(session)) {}
         UniqueFd socket;
         std::string kept;
+        std::unique_ptr<tls::Session> tls;  // nullptr: it is plain
     };
 
     // A connected, non-blocking socket.
@@ -53,6 +55,19 @@ public:
     // A new connection, as net/connect.hpp says. Throws std::system_error naming the address, or host and address.
     static Coro<Stream> connect(Address address);
     static Coro<Stream> connect(std::string host, std::uint16_t port);
+
+    // The same through TLS, when its handshake is done: whom the context trusts vouches for `host`. Throws, too, what
+    // start_tls does.
+    static Coro<Stream> connect_tls(std::string host, std::uint16_t port,
+                                    std::shared_ptr<const tls::Context> context = tls::Context::default_client());
+
+    // From here on the stream is TLS: returns when the handshake is done. `host`, for clients, is the one that the
+    // server must prove to be. What was written before has gone out plain. Throws std::system_error of tls::category()
+    // that says why it failed, within TransportOptions::handshake_timeout; then, and when it was cancelled, the stream
+    // can only be ended.
+    Coro<void> start_tls(std::shared_ptr<const tls::Context> context, std::string host = {});
+    // nullptr: it is plain.
+    const tls::Session* tls() const noexcept;
 
     // At least one byte, at most buffer.size(); 0 is the peer's end, or an empty buffer.
     Coro<std::size_t> read_some(std::span<char> buffer);
@@ -88,11 +103,15 @@ private:
     class Writer;
     class Reading;
 
-    void check_unused() const;
+    void check_unused(const char* caller) const;
+    // Until nothing is queued any more. std::logic_error while another task reads or drains.
+    Coro<void> send_all(const char* caller);
     // Until the outbox is at its low water, if it is above its high water.
     Coro<void> wait_until_drained();
     // Reads more behind what is kept. False at the peer's end.
     Coro<bool> read_more(std::size_t bytes_wanted);
+    Coro<bool> read_more_through_tls();
+    bool take_from_wire();
 
     std::unique_ptr<Writer> writer_;
     std::string kept_;  // read from the socket, not yet by the caller

@@ -42,7 +42,7 @@ Transport::Transport(EventLoop& loop, UniqueFd socket, TransportHandler* handler
                      const TransportOptions& options) noexcept
     : Operation(&Transport::sent),
       ReadyNode(&Transport::run_flush),
-      Timer(&Transport::linger_is_over),
+      Timer(&Transport::time_is_up),
       loop_(loop),
       handler_(handler),
       options_(options),
@@ -87,16 +87,18 @@ void Transport::resume_receiving() {
 }
 
 void Transport::received(std::span<char> bytes) {
-    if (handler_ == nullptr) return;  // lingering: read and dropped
+    if (handler_ == nullptr && tls_ == nullptr) return;  // lingering: read and dropped
     Call call(*this);
     if (tracer() != nullptr) [[unlikely]]
         trace::bytes(*tracer(), fd(), trace::Way::in, bytes.size());
+    if (tls_ != nullptr) return received_from_wire({bytes.data(), bytes.size()});
     handler_->received(bytes);
 }
 
 void Transport::receive_ended(int error) {
     Call call(*this);
     receiving_ = false;
+    if (error == 0 && tls_ != nullptr) error = error_of_end_of_wire();
     if (error != 0) {
         if (std::exchange(lost_reported_, true)) return;
         fail(error);
@@ -104,8 +106,12 @@ void Transport::receive_ended(int error) {
         if (!owned_) close_socket();
         return;
     }
-    end_received_ = true;
-    if (handler_ != nullptr) return handler_->received_end();
+    end_of_input();
+}
+
+// With TLS this may have been told before the socket's end.
+void Transport::end_of_input() {
+    if (!std::exchange(end_received_, true) && handler_ != nullptr) return handler_->received_end();
     if (!owned_ && end_sent_) close_socket();
 }
 
@@ -117,7 +123,7 @@ void Transport::become_full() noexcept {
 }
 
 void Transport::queue_flush() noexcept {
-    if (is_lost() || !socket_) return outbox_.clear();
+    if (is_lost() || !socket_) return clear_queued();
     node_queued_ = true;
     ReadyNode::run = &Transport::run_flush;
     loop_.before_poll(*this);
@@ -142,10 +148,10 @@ void Transport::run_flush(ReadyNode& node) {
 
 void Transport::flush() noexcept {
     if (pending() || is_lost()) return;
-    while (!outbox_.empty() && start_send()) take_sent();  // clears the outbox when it fails
+    while (has_more_for_wire() && start_send()) take_sent();  // clears what is queued when it fails
     if (is_lost()) {
         if (!owned_) close_socket();
-    } else if (!pending() && end_wanted_) {
+    } else if (!pending() && end_wanted_ && (tls_ == nullptr || tls()->is_closed())) {
         end_writing();
     }
     delete_if_unused();
@@ -160,7 +166,7 @@ void Transport::append(std::string_view bytes) {
 
 // Behind what is corked already. Returns how many of `bytes` the socket took; what is wrong shows at the next flush.
 std::size_t Transport::send_now(std::string_view bytes) noexcept {
-    if (pending() || full_ || is_lost() || end_wanted_ || !socket_) return 0;
+    if (pending() || full_ || is_lost() || end_wanted_ || !socket_ || tls_ != nullptr) return 0;
     std::array<iovec, 16> parts;
     std::size_t count = outbox_.gather(std::span(parts).first(parts.size() - 1));
     std::size_t corked = outbox_.size();
@@ -184,7 +190,7 @@ std::size_t Transport::send_now(std::string_view bytes) noexcept {
 // True: it is done, with `result`.
 bool Transport::start_send() noexcept {
     std::array<iovec, 16> parts;
-    std::size_t count = outbox_.gather(parts);
+    std::size_t count = to_wire().gather(parts);
     if (count == 1) {
         prepare_send(fd(), parts[0].iov_base, parts[0].iov_len);
     } else {
@@ -197,7 +203,7 @@ bool Transport::start_send() noexcept {
     offset = current_offset;
     bool done = loop_.reactor().submit(*this);
     if (planted("buffer_freed_early") && !done) {
-        outbox_.consume(outbox_.size());
+        to_wire().consume(to_wire().size());
         offset = freed_early;
     }
     return done;
@@ -205,13 +211,13 @@ bool Transport::start_send() noexcept {
 
 void Transport::take_sent() noexcept {
     if (result < 0) return fail(-result);
-    if (is_lost()) return outbox_.clear();
-    if (!planted("buffer_freed_early") || offset != freed_early) outbox_.consume(static_cast<std::size_t>(result));
+    if (is_lost()) return clear_queued();
+    if (!planted("buffer_freed_early") || offset != freed_early) to_wire().consume(static_cast<std::size_t>(result));
     if (planted("double_completion")) outbox_.consume(std::min(static_cast<std::size_t>(result), outbox_.size()));
     sent_bytes_ += static_cast<std::uint64_t>(result);
     if (tracer() != nullptr) [[unlikely]]
         trace::bytes(*tracer(), fd(), trace::Way::out, static_cast<std::size_t>(result));
-    if (full_ && outbox_.size() <= options_.write_low_water_bytes) {
+    if (full_ && queued_bytes() <= options_.write_low_water_bytes) {
         full_ = false;
         if (tracer() != nullptr) trace::resumed(*tracer(), fd(), trace::Way::out, queued_bytes());
         drained_due_ = owned_;
@@ -237,7 +243,7 @@ void Transport::sent(Operation& operation) noexcept {
             self.loop_.add_timer(self, self.loop_.time() + self.options_.linger_timeout);
         }
     }
-    if (!self.outbox_.empty() || self.end_wanted_) {
+    if (self.queued_bytes() != 0 || self.end_wanted_) {
         if (!self.node_queued_) self.queue_flush();
     } else if (self.message_ != nullptr) {
         delete std::exchange(self.message_, nullptr);
@@ -246,7 +252,7 @@ void Transport::sent(Operation& operation) noexcept {
 
 void Transport::fail(int error) noexcept {
     if (error_ == 0) error_ = error;
-    if (!pending()) outbox_.clear();  // else when the kernel has let go of it
+    if (!pending()) clear_queued();  // else when the kernel has let go of it
     full_ = false;
     drained_due_ = false;
     stop_receiving();
@@ -259,14 +265,19 @@ void Transport::run_report(ReadyNode& node) {
     if (!self.owned_ || self.loop_.discarding()) return self.delete_if_unused();
     Call call(self);
     if (self.is_lost()) {
-        if (!self.pending()) self.outbox_.clear();
+        if (!self.pending()) self.clear_queued();
         if (!std::exchange(self.lost_reported_, true) && self.handler_ != nullptr) {
             self.handler_->connection_lost(self.error_);
         }
         return;
     }
-    if (!self.outbox_.empty() || self.end_wanted_) self.schedule_flush();
+    if (self.queued_bytes() != 0 || self.end_wanted_) self.schedule_flush();
     if (std::exchange(self.drained_due_, false) && self.handler_ != nullptr) self.handler_->drained();
+}
+
+void Transport::clear_queued() noexcept {
+    outbox_.clear();
+    if (tls_ != nullptr) encrypted().clear();
 }
 
 std::size_t Transport::unacknowledged_bytes() const noexcept {
@@ -298,7 +309,7 @@ void Transport::abort() noexcept {
 }
 
 UniqueFd Transport::release() {
-    if (receiving_ || pending() || !outbox_.empty() || end_wanted_) {
+    if (receiving_ || pending() || queued_bytes() != 0 || end_wanted_) {
         throw std::logic_error("Transport::release: the socket is in use");
     }
     if (error_ == 0) error_ = ECONNABORTED;
@@ -313,7 +324,9 @@ UniqueFd Transport::release() {
 void Transport::let_go() noexcept {
     owned_ = false;
     handler_ = nullptr;
-    if (socket_ && !is_lost() && !loop_.discarding() && !(planted("close_races_send") && !outbox_.empty())) {
+    const bool is_worth_it = !is_in_handshake() || queued_bytes() != 0;
+    if (socket_ && !is_lost() && !loop_.discarding() && is_worth_it &&
+        !(planted("close_races_send") && !outbox_.empty())) {
         linger();
     } else {
         close_socket();
@@ -323,6 +336,7 @@ void Transport::let_go() noexcept {
 
 void Transport::linger() noexcept {
     try {
+        loop_.remove_timer(*this);  // of a handshake
         loop_.add_timer(*this, loop_.time() + options_.linger_timeout);
         resume_receiving();
         start_receiving();
@@ -333,8 +347,9 @@ void Transport::linger() noexcept {
     write_end();
 }
 
-void Transport::linger_is_over(Timer& timer) noexcept {
+void Transport::time_is_up(Timer& timer) noexcept {
     auto& self = static_cast<Transport&>(timer);
+    if (self.owned_) return self.handshake_is_late();
     self.close_socket();
     self.delete_if_unused();
 }
@@ -371,7 +386,7 @@ void Transport::close_socket() noexcept {
 // socket would get meanwhile.
 void Transport::finish_close() noexcept {
     if (!closing_) return;
-    outbox_.clear();
+    clear_queued();
     loop_.unbind(*this);
     loop_.reactor().forget(closing_.get());
     closing_.reset();

@@ -14,6 +14,7 @@
 
 #include <stepwise/net/outbox.hpp>
 #include <stepwise/net/socket.hpp>
+#include <stepwise/net/tls/session.hpp>
 #include <stepwise/runtime/event_loop.hpp>
 #include <stepwise/runtime/planted.hpp>
 
@@ -25,15 +26,15 @@
 
 namespace stepwise::net {
 
-// All calls come in handles of their own, never from within a call of the Transport's. After connection_lost comes
-// none.
+// All calls come in handles of the loop, never from within a call of the Transport's. After connection_lost comes none.
 class TransportHandler {
 public:
     // `bytes` may be changed in place, and are gone when the call returns.
     virtual void received(std::span<char> bytes) = 0;
     // The peer has ended its side; ours is still open.
     virtual void received_end() = 0;
-    // The connection broke: an errno, ECONNRESET, EPIPE, ETIMEDOUT … What was not sent is gone.
+    // The connection broke: an errno, ECONNRESET, EPIPE, ETIMEDOUT …, EPROTO where tls()->error() says why. What was
+    // not sent is gone.
     virtual void connection_lost(int error) = 0;
     // The outbox, which was above its high water, has fallen to its low water.
     virtual void drained() = 0;
@@ -46,6 +47,7 @@ struct TransportOptions {
     std::size_t write_high_water_bytes = 64 * 1024;
     std::size_t write_low_water_bytes = 16 * 1024;
     Duration linger_timeout = std::chrono::seconds(2);
+    Duration handshake_timeout = std::chrono::seconds(10);  // of TLS; Duration::max(): for ever
 };
 
 class Transport final : private Receiver,
@@ -65,6 +67,19 @@ public:
 
     void set_handler(TransportHandler* handler) noexcept { handler_ = handler; }
     void set_options(const TransportOptions& options) noexcept { options_ = options; }
+
+    // From here on the connection is TLS, in both directions: the handler gets plain bytes, what is written waits for
+    // the handshake and is encrypted as the socket takes it. The peer's end is its close_notify; without one the
+    // connection is lost. `host` is for clients (see tls::Session, which throws). At most once.
+    void start_tls(std::shared_ptr<const tls::Context> context, std::string_view host = {});
+    // Goes on with one that came from release_tls().
+    void resume_tls(std::unique_ptr<tls::Session> session);
+    std::unique_ptr<tls::Session> release_tls() noexcept;
+    // nullptr: the connection is plain.
+    const tls::Session* tls() const noexcept;
+    // For who reads the socket itself instead of receiving: plain bytes are appended. Returns how many. An empty view
+    // is the peer's end.
+    std::size_t take_from_wire(std::string_view bytes, std::string& plain);
 
     void start_receiving();
     // Backpressure towards the peer. A little that was under way may still arrive after a pause.
@@ -88,7 +103,7 @@ public:
     // Sends what is corked now instead of at the turn's end.
     void flush() noexcept;
 
-    std::size_t queued_bytes() const noexcept { return outbox_.size(); }
+    std::size_t queued_bytes() const noexcept { return tls_ == nullptr ? outbox_.size() : queued_with_tls(); }
     // What our kernel has and the peer's has not acknowledged.
     std::size_t unacknowledged_bytes() const noexcept;
     // What the peer's kernel has acknowledged: while it grows, the peer is there and reads. Of a Unix socket, what it
@@ -105,6 +120,9 @@ public:
     trace::Tracer* tracer() const noexcept { return loop_.tracer(); }
     bool is_lost() const noexcept { return error_ != 0; }
     int error() const noexcept { return error_; }
+    // One line that says why it is lost.
+    std::string why_lost() const;
+    [[noreturn]] void throw_lost() const;
 
     // Closes now; nothing more is sent, and no handler is called.
     void abort() noexcept;
@@ -117,6 +135,7 @@ public:
 
 private:
     struct Message;
+    struct Tls;
     class Call;
 
     Transport(EventLoop& loop, UniqueFd socket, TransportHandler* handler, const TransportOptions& options) noexcept;
@@ -128,7 +147,7 @@ private:
     static void sent(Operation& operation) noexcept;
     static void run_flush(ReadyNode& node);
     static void run_report(ReadyNode& node);
-    static void linger_is_over(Timer& timer) noexcept;
+    static void time_is_up(Timer& timer) noexcept;
 
     void schedule_flush() {
         bool over = outbox_.size() > options_.write_high_water_bytes && !is_lost();
@@ -139,11 +158,19 @@ private:
     void become_full() noexcept;
     void queue_flush() noexcept;
     void report_later() noexcept;
+    // What goes to the socket next: with TLS it is encrypted first.
+    Outbox& to_wire() noexcept { return tls_ == nullptr ? outbox_ : encrypted(); }
+    bool has_more_for_wire() noexcept {
+        if (tls_ != nullptr) encrypt();
+        return !to_wire().empty();
+    }
     std::size_t send_now(std::string_view bytes) noexcept;
     bool start_send() noexcept;
     void take_sent() noexcept;
     void fail(int error) noexcept;
+    void clear_queued() noexcept;
     void end_writing() noexcept;
+    void end_of_input();
     void let_go() noexcept;
     void linger() noexcept;
     void stop_receiving() noexcept;
@@ -151,12 +178,27 @@ private:
     void finish_close() noexcept;
     void delete_if_unused() noexcept;
 
+    // In transport_tls.cpp; only with TLS.
+    struct EndTls {
+        void operator()(Tls* tls) const noexcept;
+    };
+    void received_from_wire(std::string_view bytes);
+    int error_of_end_of_wire();
+    void tls_has_moved() noexcept;
+    void handshake_is_late() noexcept;
+    void encrypt() noexcept;
+    void fail_tls() noexcept;
+    bool is_in_handshake() const noexcept { return tls_ != nullptr && !tls()->is_established(); }
+    Outbox& encrypted() noexcept;
+    std::size_t queued_with_tls() const noexcept;
+
     EventLoop& loop_;
     TransportHandler* handler_;
     TransportOptions options_;
     Outbox outbox_;
     std::uint64_t sent_bytes_ = 0;
     Message* message_ = nullptr;  // of a send in several parts
+    std::unique_ptr<Tls, EndTls> tls_;
     UniqueFd socket_;
     UniqueFd closing_;  // while a cancelled send holds it
     int error_ = 0;

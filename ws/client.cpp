@@ -9,7 +9,6 @@
 #include <stepwise/ws/client_handshake.hpp>
 
 #include <array>
-#include <cstring>
 #include <utility>
 
 namespace stepwise::ws {
@@ -97,6 +96,9 @@ public:
           transport_(
               net::Transport::make(EventLoop::current(), std::move(socket), this, options.connection.transport)) {
         net::set_nodelay(transport_->fd(), true);
+        if (url.is_secure()) {
+            transport_->start_tls(options.tls != nullptr ? options.tls : tls::Context::default_client(), url.host());
+        }
         http::Headers fields = options.headers;
         fields.set("Upgrade", "websocket").set("Sec-WebSocket-Version", "13").set("Sec-WebSocket-Key", key_);
         std::string host = url.host_field();
@@ -129,8 +131,8 @@ private:
         }
     }
     void received_end() override { refuse(0, "the server closed the connection before it answered"); }
-    void connection_lost(int error) override {
-        refuse(0, fmt::format("the connection was lost before the server answered: {}", std::strerror(error)));
+    void connection_lost(int) override {
+        refuse(0, fmt::format("the connection was lost before the server answered: {}", transport_->why_lost()));
     }
     void drained() override {}
 
@@ -191,8 +193,8 @@ Coro<ClientConnection> connect(std::string_view url, const ConnectOptions& optio
     std::string error;
     std::optional<net::Url> parsed = net::Url::parse(url, error);
     if (!parsed) throw std::invalid_argument("ws::connect: " + error);
-    if (parsed->scheme() != "ws") {
-        throw std::invalid_argument(fmt::format("ws::connect: {} is no ws:// URL", parsed->to_string()));
+    if (!parsed->scheme().starts_with("ws")) {
+        throw std::invalid_argument(fmt::format("ws::connect: {} is no ws:// or wss:// URL", parsed->to_string()));
     }
     return open_in_time(std::move(*parsed), options);
 }

@@ -1,6 +1,6 @@
 // A WebSocket client: connects, then does what a server's coroutine does, too.
 //
-//     ws::ClientConnection connection = co_await ws::connect(url);   // "ws://host:port/path"
+//     ws::ClientConnection connection = co_await ws::connect(url);   // "ws://host:port/path", or wss://
 //     co_await connection->send("hello");
 //     auto message = co_await connection->receive();
 //     if (message) use(message->data());
@@ -25,6 +25,8 @@ struct ConnectOptions {
     ConnectionOptions connection;
     // The request's fields besides Host and those of the handshake: Origin, Cookie, Authorization …
     http::Headers headers;
+    // For wss: whom to trust. nullptr: whom the machine trusts, tls::Context::default_client().
+    std::shared_ptr<const tls::Context> tls;
     // For everything from the name's lookup to the end of the handshake.
     Duration open_timeout = std::chrono::seconds(10);
 };
@@ -42,9 +44,9 @@ struct LetGoOfClient {
 };
 using ClientConnection = std::unique_ptr<Connection, LetGoOfClient>;
 
-// Opens a connection (RFC 6455 §4.1). Throws std::invalid_argument for what is no ws URL, at the call; when awaited
-// std::system_error for a host that cannot be found or reached, HandshakeError, or TimeoutError. Cancel-safe: the
-// socket is closed.
+// Opens a connection (RFC 6455 §4.1). Throws std::invalid_argument for what is no ws or wss URL, at the call; when
+// awaited std::system_error for a host that cannot be found or reached, HandshakeError, or TimeoutError. Cancel-safe:
+// the socket is closed.
 Coro<ClientConnection> connect(std::string_view url);
 Coro<ClientConnection> connect(std::string_view url, const ConnectOptions& options);
 

@@ -32,6 +32,7 @@ Connection::~Connection() {
 
 void Connection::open(Server& server, UniqueFd socket, bool refused) {
     auto* connection = new Connection(server, std::move(socket));
+    if (server.options().tls != nullptr) connection->transport_->start_tls(server.options().tls);
     if (refused) {
         connection->end_with(Response::error(503, "too many connections (connections_max)"));
         return;

@@ -1,10 +1,11 @@
 #include <fmt/format.h>
-#include <stepwise/net/connect.hpp>
 #include <stepwise/net/http/characters.hpp>
 #include <stepwise/net/http/client_connection.hpp>
 #include <stepwise/net/http/fetch.hpp>
 #include <stepwise/net/http/request_writer.hpp>
 #include <stepwise/net/resolver.hpp>
+#include <stepwise/net/stream.hpp>
+#include <stepwise/net/tls/error.hpp>
 #include <stepwise/net/url.hpp>
 #include <stepwise/runtime/timeout.hpp>
 
@@ -31,6 +32,12 @@ std::string seconds(Duration time) {
     return fmt::format("{:g} s", std::chrono::duration<double>(time).count());
 }
 
+Kind kind_of(const std::system_error& connecting) {
+    if (connecting.code().category() == net::resolver_category()) return Kind::resolve;
+    if (connecting.code().category() != tls::category()) return Kind::connect;
+    return connecting.code().value() == static_cast<int>(tls::Failure::timeout) ? Kind::timeout : Kind::tls;
+}
+
 // One fetch, in the frame of `fetch`, whose request it borrows.
 class Exchange {
 public:
@@ -47,7 +54,8 @@ public:
 
 private:
     // Empty: `failure_` says why.
-    Coro<UniqueFd> connect();
+    Coro<std::optional<net::Stream>> connect();
+    Coro<net::Stream> open();
     Coro<FetchResponse> ask(ClientConnection& connection);
     Coro<ResponseEvent> read_head(ClientConnection& connection);
     Coro<FetchResponse> read_response(ClientConnection& connection);
@@ -75,10 +83,10 @@ Coro<FetchResponse> Exchange::run() {
     } catch (const std::invalid_argument& error) {
         co_return failed(url_.to_string(), Kind::invalid_request, url_.to_string() + ": " + error.what());
     }
-    UniqueFd socket = co_await connect();
-    if (!socket) co_return std::move(*failure_);
+    std::optional<net::Stream> stream = co_await connect();
+    if (!stream) co_return std::move(*failure_);
     doing_ = "waiting for the response's head";
-    ClientConnection connection(net::Stream(EventLoop::current(), std::move(socket)), request_.limits);
+    ClientConnection connection(std::move(*stream), request_.limits);
     try {
         co_return co_await ask(connection);
     } catch (const std::system_error& error) {
@@ -86,20 +94,33 @@ Coro<FetchResponse> Exchange::run() {
     }
 }
 
-Coro<UniqueFd> Exchange::connect() {
+Coro<net::Stream> Exchange::open() {
+    net::Stream stream = co_await net::Stream::connect(url_.host(), url_.port());
+    if (url_.is_secure()) {
+        std::shared_ptr<const tls::Context> trusted = request_.tls;
+        if (trusted == nullptr) trusted = tls::Context::default_client();
+        doing_ = "in the handshake of TLS";
+        co_await stream.start_tls(std::move(trusted), url_.host());
+    }
+    co_return stream;
+}
+
+Coro<std::optional<net::Stream>> Exchange::connect() {
     try {
-        Coro<UniqueFd> connecting = net::connect_socket(url_.host(), url_.port());
-        co_return co_await timeout(request_.connect_timeout, std::move(connecting));
+        Coro<net::Stream> opening = open();
+        net::Stream stream = co_await timeout(request_.connect_timeout, std::move(opening));
+        co_return std::move(stream);
     } catch (const TimeoutError&) {
         failure_ = fail(Kind::timeout,
                         fmt::format("no connection within connect_timeout ({})", seconds(request_.connect_timeout)));
     } catch (const std::system_error& error) {
-        const bool is_lookup = error.code().category() == net::resolver_category();
-        failure_ = fail(is_lookup ? Kind::resolve : Kind::connect, error.what());
+        failure_ = fail(kind_of(error), error.what());
     } catch (const LimitError& error) {  // of the thread pool
         failure_ = fail(Kind::limit_reached, error.what());
+    } catch (const std::runtime_error& error) {  // TLS itself: this build has none, or whom to trust cannot be read
+        failure_ = fail(Kind::tls, error.what());
     }
-    co_return UniqueFd();
+    co_return std::nullopt;
 }
 
 Coro<FetchResponse> Exchange::ask(ClientConnection& connection) {
@@ -173,9 +194,10 @@ Coro<FetchResponse> fetch(FetchRequest request) {
     std::string why;
     std::optional<net::Url> url = net::Url::parse(request.url, why);
     if (!url) co_return failed(request.url, Kind::invalid_request, std::move(why));
-    if (url->scheme() != "http") {
-        co_return failed(request.url, Kind::invalid_request,
-                         fmt::format("{}: only http URLs can be fetched, not {}", request.url, url->scheme()));
+    if (!url->scheme().starts_with("http")) {
+        co_return failed(
+            request.url, Kind::invalid_request,
+            fmt::format("{}: only http and https URLs can be fetched, not {}", request.url, url->scheme()));
     }
     Exchange exchange(request, std::move(*url));
     try {

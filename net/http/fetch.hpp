@@ -5,15 +5,17 @@
 //
 // Whatever goes wrong on the way is a value: `response.error`. A server that answers 404 has answered; `ok()` asks for
 // both, and `throw_if_failed()` is for those who would rather have an exception. Everything is bounded, in time and in
-// bytes. Plain http only: an https URL is refused before anything is sent. Each fetch has a connection of its own,
-// which ends with it (`Connection: close`); no redirect is followed, no cookie kept, no coding taken off the body. The
-// loop's thread.
+// bytes. Of https it is certain whom it talks to, or there is an error. Each fetch has a connection of its own, which
+// ends with it (`Connection: close`); no redirect is followed, no cookie kept, no coding taken off the body. The loop's
+// thread.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <stepwise/net/http/headers.hpp>
 #include <stepwise/net/http/parser_limits.hpp>
 #include <stepwise/net/http/received_headers.hpp>
+#include <stepwise/net/tls/context.hpp>
 #include <stepwise/runtime/event_loop.hpp>
 #include <string>
 #include <utility>
@@ -29,9 +31,11 @@ struct FetchRequest {
     std::string method = "GET";
     Headers headers;   // Host is made of the URL, unless it is here
     std::string body;  // with its Content-Length
+    // For https: whom to trust. nullptr: whom the machine trusts, tls::Context::default_client().
+    std::shared_ptr<const tls::Context> tls;
 
     // Each one counts from its own beginning; Duration::max() is no limit.
-    Duration connect_timeout = std::chrono::seconds(10);  // to look up the host and to connect
+    Duration connect_timeout = std::chrono::seconds(10);  // to look up the host and to connect, TLS included
     Duration header_timeout = Duration::max();            // from then until the response's head is complete
     Duration total_timeout = std::chrono::seconds(20);    // for all of it
     // What the server may send. body_bytes_max bounds what a response can take of our memory.
@@ -44,6 +48,7 @@ struct FetchError {
         invalid_request,  // the URL, the method or a header cannot be sent; nothing was
         resolve,          // the host has no address, or nobody could say
         connect,          // no address took the connection: refused, unreachable
+        tls,              // whoever answered is not trusted, or speaks no TLS that we do; nothing was sent
         timeout,          // one of the request's timeouts
         connection_lost,  // it was reset, or ended before the response was complete
         bad_response,     // not HTTP, or HTTP that cannot be trusted

@@ -14,14 +14,19 @@ namespace {
 // who listens and who has ended.
 class Program {
 public:
-    Program(MakeRouterOfLoop make_router, ServeOptions& options, std::vector<UniqueFd> sockets)
-        : make_router_(std::move(make_router)), options_(options), parts_(sockets.size()) {
+    Program(MakeRouterOfLoop make_router, ServeOptions& options, tls::ServerOptions certificates,
+            std::vector<UniqueFd> sockets)
+        : make_router_(std::move(make_router)),
+          options_(options),
+          certificates_(std::move(certificates)),
+          parts_(sockets.size()) {
         for (std::size_t index = 0; index < parts_.size(); ++index) parts_[index].socket = std::move(sockets[index]);
     }
 
     static Coro<void> run(Program& self, LoopGroup& loops, std::size_t index) {
         try {
             Server server(EventLoop::current(), self.make_router_(loops, index), self.options_.server);
+            Serving serving(self.parts_[index], server);
             net::Address address = server.listen(std::move(self.parts_[index].socket));
             if (index == 0) self.take_signals(loops);
             loops.post(0, [&self, &loops, address] { self.one_listens(loops, address); });
@@ -40,8 +45,14 @@ public:
 
 private:
     struct Part {
-        UniqueFd socket;  // until its loop takes it
+        UniqueFd socket;           // until its loop takes it
+        Server* server = nullptr;  // while it serves; for its loop only
         Event stop;
+    };
+    struct Serving {
+        Serving(Part& of, Server& server) noexcept : part(of) { part.server = &server; }
+        ~Serving() { part.server = nullptr; }
+        Part& part;
     };
 
     void take_signals(LoopGroup& loops) {
@@ -53,12 +64,32 @@ private:
                 }
             });
         }
+        if (options_.server.tls == nullptr) return;
+        EventLoop::current().add_signal_handler(SIGHUP, [this, &loops] { reload_certificates(loops); });
+    }
+
+    void reload_certificates(LoopGroup& loops) {
+        std::shared_ptr<const tls::Context> fresh;
+        try {
+            fresh = tls::Context::for_server(certificates_);
+        } catch (const std::runtime_error& error) {
+            fmt::print(stderr, "the certificate stays as it was: {}\n", error.what());
+            return;
+        }
+        for (std::size_t index = 0; index < parts_.size(); ++index) {
+            loops.post(index, [&part = parts_[index], fresh] {
+                if (part.server != nullptr) part.server->set_tls(fresh);
+            });
+        }
+        fmt::print("certificates are new\n");
+        std::fflush(stdout);
     }
 
     void one_listens(LoopGroup& loops, const net::Address& address) {
         if (++listening_ < parts_.size()) return;
         // Only now: whoever reads the line may send a signal at once.
-        fmt::print("listening on http://{}\n", address.to_string());
+        const char* scheme = options_.server.tls == nullptr ? "http" : "https";
+        fmt::print("listening on {}://{}\n", scheme, address.to_string());
         std::fflush(stdout);
         if (!options_.on_start) return;
         for (std::size_t index = 0; index < parts_.size(); ++index) {
@@ -72,6 +103,7 @@ private:
 
     const MakeRouterOfLoop make_router_;
     ServeOptions& options_;
+    const tls::ServerOptions certificates_;
     std::vector<Part> parts_;
     std::size_t listening_ = 0;
     std::size_t ended_ = 0;
@@ -87,12 +119,23 @@ int refuse(std::string_view why) {
 }  // namespace
 
 int serve(MakeRouterOfLoop make_router, const net::ServerOptions& program, ServeOptions options) {
+    tls::ServerOptions certificates{program.tls_cert, program.tls_key};
+    if (program.tls_cert.empty() != program.tls_key.empty()) {
+        return refuse("--tls-cert and --tls-key: one is of no use without the other");
+    }
+    if (!program.tls_cert.empty()) {
+        try {
+            options.server.tls = tls::Context::for_server(certificates);
+        } catch (const std::runtime_error& error) {
+            return refuse(error.what());
+        }
+    }
     try {
         EventLoop::Options loop_options;
         loop_options.reactor = program.reactor;
         LoopGroup loops(program.threads, std::move(loop_options));
         const net::Address address = net::Address::tcp(program.host, program.port);
-        Program serving(std::move(make_router), options,
+        Program serving(std::move(make_router), options, std::move(certificates),
                         net::listen_side_by_side(address, program.threads, options.server.listen));
         loops.run([&serving](LoopGroup& all, std::size_t index) { return Program::run(serving, all, index); });
         return 0;

@@ -3,6 +3,8 @@
 #include <stepwise/net/http/writer.hpp>
 #include <stepwise/runtime/timeout.hpp>
 
+#include <stdexcept>
+
 namespace stepwise::http {
 
 ServedConnection::ServedConnection(Server& server) noexcept : server_(&server) {
@@ -37,6 +39,13 @@ void Server::adopt(UniqueFd connected) {
     if (shutting_down_) return;
     net::set_nodelay(connected.get(), true);
     Connection::open(*this, std::move(connected), connection_count_ >= options_.connections_max);
+}
+
+void Server::set_tls(std::shared_ptr<const tls::Context> context) {
+    loop_.check_thread("http::Server::set_tls");
+    if (options_.tls == nullptr || context == nullptr)
+        throw std::logic_error("http::Server::set_tls: it is plain http");
+    options_.tls = std::move(context);
 }
 
 void Server::add(ServedConnection& connection) noexcept {

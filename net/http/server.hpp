@@ -25,7 +25,8 @@ struct ServerOptions {
     ParserLimits parser;
     net::TransportOptions transport;
     net::ListenOptions listen;
-    std::size_t connections_max = 20'000;  // one more is told 503 and closed
+    std::shared_ptr<const tls::Context> tls;  // nullptr: plain http
+    std::size_t connections_max = 20'000;     // one more is told 503 and closed
     // Whole seconds, watched once a second.
     int head_timeout_seconds = 10;        // from a request's first byte to the end of its head: 408
     int body_timeout_seconds = 60;        // from there to the end of its body: 408
@@ -48,6 +49,9 @@ public:
 
     // Serves a connection that was accepted elsewhere: by another loop, which posted its socket here.
     void adopt(UniqueFd connected);
+
+    // New certificates, for the connections that come; a server with plain http has std::logic_error.
+    void set_tls(std::shared_ptr<const tls::Context> context);
 
     // Stops accepting, lets what is in flight finish, tells every connection to go (WebSockets: 1001); what is still
     // there at the deadline is aborted, its handlers cancelled. Cancel-safe: then aborts at once.

@@ -30,7 +30,7 @@ class ServerProgramContract:
     def test_help_lists_the_flags(self):
         code, out, _ = self.run_to_its_end("--help")
         self.assertEqual(code, 0)
-        for flag in ("--port", "--host", "--reactor", "--threads", "--help"):
+        for flag in ("--port", "--host", "--reactor", "--threads", "--tls-cert", "--tls-key", "--help"):
             self.assertIn(flag, out)
 
     def test_wrong_flags_get_one_line_and_exit_code_2(self):

@@ -12,7 +12,7 @@ import threading
 
 START_SECONDS_MAX = 30
 STOP_SECONDS_MAX = 20
-LISTENING = re.compile(r"^listening on http://(?P<host>\[[^\]]+\]|[^:/]+):(?P<port>\d+)$")
+LISTENING = re.compile(r"^listening on https?://(?P<host>\[[^\]]+\]|[^:/]+):(?P<port>\d+)$")
 
 
 class ServerProcess:

@@ -223,8 +223,8 @@ TEST_CASE("what cannot be sent is refused before anything is") {
     };
     CHECK(refusal("http://a b/") == "'http://a b/' is not a URL: a space at offset 8");
     CHECK(refusal("") == "'' is not a URL: it does not begin with http://, https://, ws:// or wss://");
-    CHECK(refusal("https://a/") == "https://a/: only http URLs can be fetched, not https");
-    CHECK(refusal("ws://a/") == "ws://a/: only http URLs can be fetched, not ws");
+    CHECK(refusal("wss://a/") == "wss://a/: only http and https URLs can be fetched, not wss");
+    CHECK(refusal("ws://a/") == "ws://a/: only http and https URLs can be fetched, not ws");
     FetchRequest method(scene.url());
     method.method = "GET / HTTP/1.1\r\n\r\nGET";
     CHECK(refusal(method) == scene.url() + ": the method of a request is not a token");

@@ -142,9 +142,7 @@ TEST_CASE("what opens no connection is told with its URL") {
     scene.server.reset();
     CHECK(failure(url) == "cannot connect to " + scene.address.to_string() + ": Connection refused");
     CHECK_THROWS_WITH_AS(static_cast<void>(ws::connect("http://127.0.0.1/")),
-                         "ws::connect: http://127.0.0.1/ is no ws:// URL", std::invalid_argument);
-    CHECK_THROWS_WITH_AS(static_cast<void>(ws::connect("wss://127.0.0.1/")),
-                         "ws::connect: wss://127.0.0.1/ is no ws:// URL", std::invalid_argument);
+                         "ws::connect: http://127.0.0.1/ is no ws:// or wss:// URL", std::invalid_argument);
     CHECK_THROWS_AS(static_cast<void>(ws::connect("ws://")), std::invalid_argument);
 }
 
