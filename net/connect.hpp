@@ -11,6 +11,7 @@
 #include <stepwise/runtime/coro.hpp>
 #include <stepwise/runtime/unique_fd.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -19,8 +20,12 @@ namespace stepwise::net {
 // TCP or Unix, whatever the address is. Throws std::system_error naming the address.
 Coro<UniqueFd> connect_socket(Address address);
 
-// Resolves `host` (see resolver.hpp) and tries its addresses one after the other until one answers. Throws the
-// std::system_error of the lookup, or of the last address, naming both host and address.
+// One address gets so long before the next one is tried beside it (RFC 8305 §5).
+inline constexpr std::chrono::milliseconds connection_attempt_delay{250};
+
+// Resolves `host` (see resolver.hpp) and tries its addresses, IPv6 and IPv4 in turn: the next one when one has failed
+// or does not answer for connection_attempt_delay. The first that answers is taken, and the others are closed. Throws
+// the std::system_error of the lookup, or of the last address, naming both host and address.
 Coro<UniqueFd> connect_socket(std::string host, std::uint16_t port);
 
 }  // namespace stepwise::net
