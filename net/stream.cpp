@@ -294,9 +294,15 @@ void Stream::check_unused(const char* caller) const {
 }
 
 Coro<void> Stream::send_all(const char* caller) {
-    Transport& transport = *writer_->transport;
     writer_->check_open();
     check_unused(caller);
+    co_await wait_until_sent();
+    check_unused(caller);
+}
+
+Coro<void> Stream::wait_until_sent() {
+    Transport& transport = *writer_->transport;
+    writer_->check_open();
     struct BackToNormal {
         Transport& transport;
         ~BackToNormal() { transport.set_options(stream_options); }
@@ -304,7 +310,6 @@ Coro<void> Stream::send_all(const char* caller) {
     for (transport.flush(); transport.queued_bytes() != 0; transport.flush()) {
         transport.report_when_sent();
         co_await wait_until_drained();
-        check_unused(caller);
     }
     writer_->check_open();  // the flush may have found out
 }
@@ -316,6 +321,15 @@ Coro<Stream::Detached> Stream::detach() {
     Detached detached(std::move(socket), std::move(kept_), transport.release_tls());
     kept_.clear();
     co_return detached;
+}
+
+Coro<void> Stream::send_file(File& file, std::uint64_t offset, std::uint64_t length) {
+    writer_->check_open();
+    if (writer_->waiting) throw std::logic_error("Stream::send_file: another task drains this stream");
+    // It reads from the stream as it likes; it may not be moved.
+    const AllIsSent all_is_sent = [this](Transport&) { return wait_until_sent(); };
+    co_await net::send_file(*writer_->transport, file, offset, length, all_is_sent);
+    writer_->check_open();
 }
 
 void Stream::write_end() {

@@ -11,6 +11,7 @@
 // to another one.
 #pragma once
 
+#include <stepwise/net/send_file.hpp>
 #include <stepwise/net/transport.hpp>
 #include <stepwise/runtime/coro.hpp>
 #include <stepwise/runtime/io.hpp>
@@ -84,6 +85,9 @@ public:
     Coro<void> drain();
     // write and drain, in pieces: never more than about the high water is queued.
     Coro<void> write_all(std::string_view bytes);
+    // Sends `length` bytes of the file from `offset` on, behind what was written, and waits until our kernel has them
+    // all; as send_file.hpp says. FileEndedError for a file that is, or becomes, too short.
+    Coro<void> send_file(File& file, std::uint64_t offset, std::uint64_t length);
     // Ends our side behind what was written; the peer reads the end, and may still write.
     void write_end();
 
@@ -104,8 +108,9 @@ private:
     class Reading;
 
     void check_unused(const char* caller) const;
-    // Until nothing is queued any more. std::logic_error while another task reads or drains.
+    // Until nothing is queued any more; the first one: std::logic_error while another task reads or drains.
     Coro<void> send_all(const char* caller);
+    Coro<void> wait_until_sent();
     // Until the outbox is at its low water, if it is above its high water.
     Coro<void> wait_until_drained();
     // Reads more behind what is kept. False at the peer's end.

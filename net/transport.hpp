@@ -100,6 +100,8 @@ public:
     }
     // Our side ends behind what was written.
     void write_end();
+    // Somebody sent so much past the outbox, which was empty (see send_file).
+    void note_sent(std::size_t bytes) noexcept;
     // Sends what is corked now instead of at the turn's end.
     void flush() noexcept;
 
@@ -129,6 +131,19 @@ public:
     // Parts with the socket, open, for another loop; to this transport the connection is lost. std::logic_error while
     // it receives, or has something to send: flush() and drained() come first.
     UniqueFd release();
+
+    // While it lives, the descriptor stays open for an operation of its maker's, whatever becomes of the connection:
+    // one that is aborted is shut down, which ends every poll.
+    class Hold {
+    public:
+        explicit Hold(Transport& transport) noexcept : transport_(transport) { ++transport.holds_; }
+        Hold(const Hold&) = delete;
+        Hold& operator=(const Hold&) = delete;
+        ~Hold() { transport_.end_hold(); }
+
+    private:
+        Transport& transport_;
+    };
 
     EventLoop& loop() const noexcept { return loop_; }
     int fd() const noexcept { return socket_.get(); }
@@ -176,6 +191,7 @@ private:
     void stop_receiving() noexcept;
     void close_socket() noexcept;
     void finish_close() noexcept;
+    void end_hold() noexcept;
     void delete_if_unused() noexcept;
 
     // In transport_tls.cpp; only with TLS.
@@ -202,6 +218,7 @@ private:
     UniqueFd socket_;
     UniqueFd closing_;  // while a cancelled send holds it
     int error_ = 0;
+    int holds_ = 0;
     bool node_queued_ = false;  // for a flush, or for a report
     bool full_ = false;
     bool drained_due_ = false;

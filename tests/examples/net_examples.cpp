@@ -5,9 +5,11 @@
 #include <stepwise/net/listener.hpp>
 #include <stepwise/net/options.hpp>
 #include <stepwise/net/resolver.hpp>
+#include <stepwise/net/send_file.hpp>
 #include <stepwise/net/shared_bytes.hpp>
 #include <stepwise/net/stream.hpp>
 #include <stepwise/net/transport.hpp>
+#include <stepwise/net/udp_socket.hpp>
 #include <stepwise/net/url.hpp>
 #include <stepwise/tests/net/support.hpp>
 
@@ -71,6 +73,47 @@ TEST_CASE("a stream is written to and read from") {
         co_return line.value_or("");
     };
     CHECK(world.run(example(net::Address::of_local_end(listening.get()).port())) == "HTTP/1.0 200 OK\r\n");
+}
+
+TEST_CASE("a file is sent") {
+    World world;
+    Pair pair = unix_pair();
+    Peer peer(world, std::move(pair.theirs));
+    auto example = [](EventLoop& loop, UniqueFd socket) -> Coro<void> {
+        net::Stream stream(loop, std::move(socket));
+        File file = co_await File::open("/proc/self/exe");
+        //[ net/send_file.hpp
+        std::uint64_t size = co_await file.size();
+        co_await stream.send_file(file, 0, size);
+        //]
+    };
+    Task<void> sending = world.loop().create_task(example(world.loop(), std::move(pair.ours)));
+    CHECK(peer.read_to_end().substr(1, 3) == "ELF");
+    world.run_until([&] { return sending.done(); });
+}
+
+TEST_CASE("a datagram is sent back") {
+    World world;
+    auto example = [](net::Address& bound) -> Coro<std::size_t> {
+        //[ net/udp_socket.hpp
+        net::UdpSocket socket = net::UdpSocket::bind(EventLoop::current(), net::Address::tcp("127.0.0.1", 0));
+        std::array<char, 1500> buffer;
+        //]
+        bound = socket.local_address();
+        //[ net/udp_socket.hpp
+        net::Datagram datagram = co_await socket.receive_from(buffer);
+        std::span<const char> bytes(buffer.data(), datagram.size);
+        co_await socket.send_to(bytes, datagram.from);
+        //]
+        co_return datagram.size;
+    };
+    net::Address bound;
+    Task<std::size_t> answering = world.loop().create_task(example(bound));
+    world.settle();
+    net::UdpSocket asking = net::UdpSocket::connect(world.loop(), bound);
+    world.run(asking.send(std::string_view("hello")));
+    world.run_until([&] { return answering.done(); });
+    CHECK(answering.result() == 5);
 }
 
 struct Counter final : net::TransportHandler {

@@ -6,6 +6,9 @@
 #include <stepwise/runtime/timeout.hpp>
 
 #include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <filesystem>
 
 using namespace net_test;
 using namespace std::string_literals;
@@ -279,4 +282,28 @@ TEST_CASE("a writer waits for a peer that does not read, and goes on when it doe
     CHECK(server.read_to_end() == much);
     CHECK(server.session->has_ended());
     world.finish(sending);
+}
+
+TEST_CASE("a file goes through TLS as it went in, also to a peer that is slow") {
+    Listening world;
+    const std::string path =
+        (std::filesystem::temp_directory_path() / ("stepwise_tls_" + std::to_string(::getpid()))).string();
+    const std::string bytes = pattern(3'000'000);
+    world.run(write_file(path, bytes));
+    auto send = [](std::uint16_t port, std::string from) -> Coro<void> {
+        Stream stream = co_await Stream::connect_tls("localhost", port, client_context());
+        limit_send_buffer(stream.fd());
+        File file = co_await File::open(std::move(from));
+        stream.write("<");
+        co_await stream.send_file(file, 10, 2'900'000);
+        stream.write(">");
+    };
+    Task<void> sending = world.start(send(world.port, path));
+    TlsPeer server(world, world.accept(), server_context(), "");
+    server.shake_hands();
+    world.settle();
+    CHECK_FALSE(sending.done());
+    CHECK((server.read_to_end() == "<" + bytes.substr(10, 2'900'000) + ">"));
+    world.finish(sending);
+    calls::unlink(path.c_str());
 }

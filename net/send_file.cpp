@@ -1,0 +1,104 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/sendfile.h>
+#include <stepwise/net/byte_sink.hpp>
+#include <stepwise/net/send_file.hpp>
+#include <stepwise/runtime/errors.hpp>
+#include <stepwise/runtime/io.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <limits>
+
+namespace stepwise::net {
+
+namespace {
+
+// Of one call: a loop that sends to a fast peer is back after so much.
+constexpr std::uint64_t sendfile_bytes_max = 1024 * 1024;
+constexpr std::size_t block_bytes = 128 * 1024;
+
+// sendfile has no MSG_NOSIGNAL: to a peer that is gone it raises SIGPIPE, which is this thread's alone and taken back.
+ssize_t sendfile_without_signal(int socket, int file, off_t& offset, std::size_t bytes) noexcept {
+    sigset_t pipe_only;
+    sigset_t before;
+    sigset_t pending;
+    sigemptyset(&pipe_only);
+    sigaddset(&pipe_only, SIGPIPE);
+    sigpending(&pending);
+    const bool was_pending = sigismember(&pending, SIGPIPE) == 1;
+    pthread_sigmask(SIG_BLOCK, &pipe_only, &before);
+    const ssize_t count = ::sendfile(socket, file, &offset, bytes);
+    const int error = errno;
+    if (count < 0 && error == EPIPE && !was_pending) {
+        const timespec at_once{};
+        while (sigtimedwait(&pipe_only, nullptr, &at_once) < 0 && errno == EINTR) continue;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    errno = error;
+    return count;
+}
+
+[[noreturn]] void throw_file_ended(const File& file, std::uint64_t missing) {
+    throw FileEndedError(fmt::format("'{}' ended {} bytes before the part that is sent", file.path(), missing));
+}
+
+// The kernel moves pages of its cache into the socket's queue; it is asked for the next ones ahead.
+Coro<void> send_by_kernel(Transport& transport, File& file, std::uint64_t offset, std::uint64_t length) {
+    Transport::Hold hold(transport);
+    const int socket = transport.fd();
+    auto at = static_cast<off_t>(offset);
+    for (std::uint64_t left = length; left != 0;) {
+        static_cast<void>(co_await io::poll(socket, POLLOUT));
+        if (transport.is_lost()) transport.throw_lost();
+        ::posix_fadvise(file.fd(), at, static_cast<off_t>(std::min(left, 2 * sendfile_bytes_max)), POSIX_FADV_WILLNEED);
+        const auto wanted = static_cast<std::size_t>(std::min(left, sendfile_bytes_max));
+        const ssize_t count = sendfile_without_signal(socket, file.fd(), at, wanted);
+        if (count < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+        if (count < 0) throw_system_error(errno, "sendfile of '" + file.path() + "'");
+        if (count == 0) throw_file_ended(file, left);
+        left -= static_cast<std::uint64_t>(count);
+        transport.note_sent(static_cast<std::size_t>(count));
+    }
+}
+
+Coro<void> read_and_write(Transport& transport, File& file, std::uint64_t offset, std::uint64_t length,
+                          const AllIsSent& all_is_sent) {
+    std::string block(static_cast<std::size_t>(std::min<std::uint64_t>(length, block_bytes)), '\0');
+    for (std::uint64_t left = length; left != 0;) {
+        const std::span<char> wanted(block.data(),
+                                     static_cast<std::size_t>(std::min<std::uint64_t>(left, block.size())));
+        const std::size_t count = co_await file.read_at(offset, wanted);
+        if (count == 0) throw_file_ended(file, left);
+        append(transport, std::string_view(block.data(), count));
+        offset += count;
+        left -= count;
+        Coro<void> sending = all_is_sent(transport);
+        co_await std::move(sending);
+    }
+}
+
+}  // namespace
+
+Coro<void> send_file(Transport& transport, File& file, std::uint64_t offset, std::uint64_t length,
+                     AllIsSent all_is_sent) {
+    constexpr auto file_bytes_max = static_cast<std::uint64_t>(std::numeric_limits<off_t>::max());
+    if (offset > file_bytes_max || length > file_bytes_max - offset) {
+        throw_system_error(EINVAL, "a part of '" + file.path() + "' beyond what a file can have");
+    }
+    if (transport.is_lost()) transport.throw_lost();
+    const bool by_kernel = transport.tls() == nullptr && transport.loop().reactor().simulation() == nullptr;
+    if (!by_kernel) {
+        co_await read_and_write(transport, file, offset, length, all_is_sent);
+        co_return;
+    }
+    Coro<void> sending = all_is_sent(transport);
+    co_await std::move(sending);
+    if (transport.is_lost()) transport.throw_lost();
+    co_await send_by_kernel(transport, file, offset, length);
+}
+
+}  // namespace stepwise::net

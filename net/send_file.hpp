@@ -1,0 +1,37 @@
+// A part of a file behind what was sent: by the kernel alone where it can (sendfile(2)), else read and written.
+//
+//     std::uint64_t size = co_await file.size();
+//     co_await stream.send_file(file, 0, size);
+//
+// Streams have it as their own; `net::send_file` is for whoever has a Transport. Nobody else writes meanwhile. Never
+// more than a block of the file is in our memory, and a peer that does not read holds it up. Cancel-safe in that no
+// operation is left; how much was sent is not known then. The loop's thread. Simplified: a disk that is slower than the
+// kernel reads ahead holds up the loop in sendfile.
+#pragma once
+
+#include <stepwise/net/transport.hpp>
+#include <stepwise/runtime/coro.hpp>
+#include <stepwise/runtime/file.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <stdexcept>
+
+namespace stepwise::net {
+
+// The file ended before the part that was asked for: it was short, or became so. What was sent cannot be taken back:
+// who has promised a length can only abort the connection.
+class FileEndedError : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+// Waits until the transport has nothing queued; throws if it is lost.
+using AllIsSent = std::function<Coro<void>(Transport& transport)>;
+
+// `length` bytes from `offset` on. Throws FileEndedError, std::system_error of the file (with its path) or of the
+// connection.
+Coro<void> send_file(Transport& transport, File& file, std::uint64_t offset, std::uint64_t length,
+                     AllIsSent all_is_sent);
+
+}  // namespace stepwise::net
