@@ -3,6 +3,7 @@
 #include <stepwise/runtime/diagnostics/lint.hpp>
 #include <stepwise/runtime/event_loop.hpp>
 #include <stepwise/runtime/fd_watchers.hpp>
+#include <stepwise/runtime/planted.hpp>
 #include <stepwise/runtime/signals.hpp>
 
 #include <cstdio>
@@ -162,7 +163,8 @@ void EventLoop::take_arrivals() {
 
 void EventLoop::wait_for_something() {
     std::optional<Duration> timeout;
-    if (!timers_.empty()) timeout = clock_->wait_for(timers_.next_due());
+    const bool forgets_timers = planted("timer_not_waited_for") && !reactor_->idle();
+    if (!timers_.empty() && !forgets_timers) timeout = clock_->wait_for(timers_.next_due());
     // Tasks that nothing seems to be able to wake: worth a look, once, after a moment.
     bool quiet = tasks_ != nullptr && quiet_at_ != tasks_made_ && nothing_pending();
     if (quiet) timeout = quiet_before_a_look;

@@ -15,11 +15,15 @@ namespace {
 class Program {
 public:
     Program(MakeRouterOfLoop make_router, ServeOptions& options, tls::ServerOptions certificates,
-            std::vector<UniqueFd> sockets)
+            const net::ServerOptions& program)
         : make_router_(std::move(make_router)),
           options_(options),
           certificates_(std::move(certificates)),
-          parts_(sockets.size()) {
+          address_(net::Address::tcp(program.host, program.port)),
+          parts_(program.threads) {
+        // One loop makes its socket itself: only a simulated one can simulate it.
+        if (parts_.size() == 1) return;
+        std::vector<UniqueFd> sockets = net::listen_side_by_side(address_, program.threads, options.server.listen);
         for (std::size_t index = 0; index < parts_.size(); ++index) parts_[index].socket = std::move(sockets[index]);
     }
 
@@ -27,7 +31,8 @@ public:
         try {
             Server server(EventLoop::current(), self.make_router_(loops, index), self.options_.server);
             Serving serving(self.parts_[index], server);
-            net::Address address = server.listen(std::move(self.parts_[index].socket));
+            UniqueFd& socket = self.parts_[index].socket;
+            net::Address address = socket ? server.listen(std::move(socket)) : server.listen(self.address_);
             if (index == 0) self.take_signals(loops);
             loops.post(0, [&self, &loops, address] { self.one_listens(loops, address); });
             co_await self.parts_[index].stop.wait();
@@ -45,7 +50,7 @@ public:
 
 private:
     struct Part {
-        UniqueFd socket;           // until its loop takes it
+        UniqueFd socket;           // until its loop takes it; of one loop alone: none
         Server* server = nullptr;  // while it serves; for its loop only
         Event stop;
     };
@@ -104,6 +109,7 @@ private:
     const MakeRouterOfLoop make_router_;
     ServeOptions& options_;
     const tls::ServerOptions certificates_;
+    const net::Address address_;
     std::vector<Part> parts_;
     std::size_t listening_ = 0;
     std::size_t ended_ = 0;
@@ -134,9 +140,7 @@ int serve(MakeRouterOfLoop make_router, const net::ServerOptions& program, Serve
         EventLoop::Options loop_options;
         loop_options.reactor = program.reactor;
         LoopGroup loops(program.threads, std::move(loop_options));
-        const net::Address address = net::Address::tcp(program.host, program.port);
-        Program serving(std::move(make_router), options, std::move(certificates),
-                        net::listen_side_by_side(address, program.threads, options.server.listen));
+        Program serving(std::move(make_router), options, std::move(certificates), program);
         loops.run([&serving](LoopGroup& all, std::size_t index) { return Program::run(serving, all, index); });
         return 0;
     } catch (const std::system_error& error) {

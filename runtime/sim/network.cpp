@@ -33,7 +33,10 @@ std::shared_ptr<Socket> Network::make(Socket::Kind kind, int family) {
 }
 
 void Network::changed(Socket& socket) {
-    if (socket.fd < 0 || std::exchange(socket.told_changed, true)) return;
+    const std::shared_ptr<Happening> observer = socket.observer.lock();
+    if (socket.fd < 0 && observer == nullptr) return;
+    if (std::exchange(socket.told_changed, true)) return;
+    if (observer != nullptr) return timeline.add(timeline.present(), observer, 0);
     changed_.push_back(socket.shared_from_this());
 }
 
@@ -42,9 +45,14 @@ void Network::changed(Socket& socket) {
 Duration Network::latency() {
     if (at_once_) return Duration::zero();
     Span span = options.latency.value_or(Span{std::chrono::microseconds(20), std::chrono::microseconds(80)});
-    double skewed = latencies_.fraction();
-    skewed = skewed * skewed * skewed;
-    return span.low + Duration(static_cast<std::int64_t>(skewed * static_cast<double>((span.high - span.low).count())));
+    double part = latencies_.fraction();
+    const bool is_in_tail = options.latency_shape == LatencyShape::long_tail && part > 0.99;
+    if (is_in_tail) {
+        part = 1 + 99 * (part - 0.99) / 0.01;
+    } else if (options.latency_shape != LatencyShape::uniform) {
+        part = part * part * part;
+    }
+    return span.low + Duration(static_cast<std::int64_t>(part * static_cast<double>((span.high - span.low).count())));
 }
 
 std::size_t Network::piece_bytes_max() const noexcept {
@@ -126,6 +134,13 @@ Socket* Network::find_listener(const Endpoint& at) {
         if (!listeners.empty()) return listeners[choices_.below(listeners.size())];
     }
     return nullptr;
+}
+
+Endpoint Network::first_listener() const {
+    for (const auto& [id, socket] : sockets_) {
+        if (socket->state == Socket::State::listening && socket->kind == Socket::Kind::tcp) return socket->local;
+    }
+    return Endpoint(AF_UNSPEC);
 }
 
 // ---- connections
@@ -234,7 +249,7 @@ std::string Network::describe() const {
 // ---- cuts
 
 bool Network::is_cut(const Socket& from) const {
-    if (from.cut) return true;
+    if (from.cut || from.cut_until > timeline.present()) return true;
     if (cut_ends_.empty()) return false;
     for (const Endpoint* end : {&from.local, &from.remote}) {
         if (cut_ends_.contains(end->to_string()) || cut_ends_.contains(end->host())) return true;

@@ -32,6 +32,8 @@ public:
     int connect(Socket& socket, const Endpoint& to);
     // nullptr, with minus an errno in `result`.
     std::shared_ptr<Socket> accept(Socket& listener, int& result);
+    // Of TCP, in the order in which they were made; of no family: nobody listens.
+    Endpoint first_listener() const;
     // It gives up its address.
     void unbind(Socket& socket) noexcept;
 

@@ -12,8 +12,8 @@ namespace stepwise::sim {
 namespace {
 
 constexpr std::array<std::string_view, fault_kinds> fault_names{
-    "split", "delay",  "short_read",   "short_write",    "reset",      "cut",
-    "stall", "refuse", "accept_error", "no_descriptors", "no_buffers", "disk_error",
+    "split",        "delay",          "short_read", "short_write", "reset",      "cut",       "stall",       "refuse",
+    "accept_error", "no_descriptors", "no_buffers", "disk_error",  "half_close", "partition", "slow_reader",
 };
 
 [[noreturn]] void refuse(std::string_view text) {
@@ -28,6 +28,8 @@ Number number_of(std::string_view text) {
     return value;
 }
 
+}  // namespace
+
 std::chrono::nanoseconds duration_of(std::string_view text) {
     using namespace std::chrono_literals;
     constexpr std::array<std::pair<std::string_view, std::chrono::nanoseconds>, 4> units{
@@ -41,20 +43,35 @@ std::chrono::nanoseconds duration_of(std::string_view text) {
     refuse(text);
 }
 
+namespace {
+
 Span span_of(std::string_view text) {
     std::size_t dots = text.find("..");
     if (dots == std::string_view::npos) return {duration_of(text), duration_of(text)};
     return {duration_of(text.substr(0, dots)), duration_of(text.substr(dots + 2))};
 }
 
+LatencyShape shape_of(std::string_view text) {
+    if (text == "near_low") return LatencyShape::near_low;
+    if (text == "uniform") return LatencyShape::uniform;
+    if (text == "long_tail") return LatencyShape::long_tail;
+    refuse(text);
+}
+
 void apply_one(Options& options, std::string_view name, std::string_view value) {
     for (std::size_t kind = 0; kind < fault_kinds; ++kind) {
         if (name != fault_names[kind]) continue;
-        options.chances[kind] = number_of<double>(value);
+        if (value.starts_with('#')) {
+            options.strikes.push_back({static_cast<Fault>(kind), number_of<std::uint64_t>(value.substr(1))});
+        } else {
+            options.chances[kind] = number_of<double>(value);
+        }
         return;
     }
     if (name == "latency") {
         options.latency = span_of(value);
+    } else if (name == "latency_shape") {
+        options.latency_shape = shape_of(value);
     } else if (name == "job_time") {
         options.job_time = span_of(value);
     } else if (name == "disk_time") {
@@ -71,6 +88,8 @@ void apply_one(Options& options, std::string_view name, std::string_view value) 
         options.retransmission_max = duration_of(value);
     } else if (name == "stall_max") {
         options.stall_max = duration_of(value);
+    } else if (name == "partition_max") {
+        options.partition_max = duration_of(value);
     } else if (name == "faults_max") {
         options.faults_max = number_of<std::uint64_t>(value);
     } else if (name == "without_fault") {

@@ -11,6 +11,10 @@ namespace stepwise::sim {
 
 namespace {
 
+// Of a slow reader: 25,600 bytes a second.
+constexpr std::size_t slow_read_bytes = 256;
+constexpr Duration time_between_slow_reads = std::chrono::milliseconds(10);
+
 // Drops what was taken from the front, once it is worth the move.
 void trim(std::string& bytes, std::size_t& from) {
     if (from == bytes.size()) {
@@ -117,6 +121,10 @@ void Socket::dispatch(Content content, std::string bytes) {
     if (peer == nullptr) return;
     bool carries = kind == Kind::tcp && content == Content::bytes;
     if (carries && network.faults.strikes(Fault::cut)) cut = peer->cut = true;
+    if (carries && network.faults.strikes(Fault::partition)) {
+        auto longest = static_cast<std::uint64_t>(network.options.partition_max.count());
+        part_from_peer(Duration(network.faults.below(Fault::partition, longest)));
+    }
     TimePoint arrival = network.timeline.present();
     if (!arrives_at_once()) {
         arrival = network.arrival_of(bytes.size(), line_free_);
@@ -130,6 +138,7 @@ void Socket::dispatch(Content content, std::string bytes) {
     if (carries && network.faults.strikes(Fault::reset)) {
         in_flight_.push_back({arrival, Content::broken_on_the_way, {}});
     }
+    if (carries && network.faults.strikes(Fault::half_close)) end_sending();
     if (arrives_at_once()) {
         deliver();
     } else {
@@ -182,6 +191,23 @@ void Socket::arrive(Piece piece) {
     }
 }
 
+void Socket::part_from_peer(Duration time) {
+    const TimePoint heals = network.timeline.present() + time;
+    for (const std::shared_ptr<Socket>& end : {shared_from_this(), peer}) {
+        if (end == nullptr) continue;
+        end->cut_until = heals;
+        network.timeline.add(heals, end, cut_ends);
+    }
+}
+
+void Socket::end_sending() {
+    unsent_.clear();
+    unsent_from_ = 0;
+    end_wanted_ = true;
+    if (!std::exchange(end_sent_, true)) dispatch(Content::end, {});
+    network.changed(*this);
+}
+
 void Socket::resume() {
     if (in_flight_.empty() || kind != Kind::tcp) return;
     TimePoint soon = network.timeline.present() + network.latency();
@@ -199,6 +225,10 @@ void Socket::stall(Duration time) {
     network.timeline.add(stalled_until_, shared_from_this(), stall_ends);
 }
 
+void Socket::read_slowly(Duration time) noexcept {
+    slow_until_ = network.timeline.present() + time;
+}
+
 int Socket::recv(std::span<char> to) {
     if (state == State::connecting) return -EAGAIN;
     if (state != State::connected && error == 0) return -ENOTCONN;
@@ -213,13 +243,20 @@ int Socket::recv(std::span<char> to) {
     if (count > 1 && network.faults.strikes(Fault::short_read)) {
         count = 1 + network.faults.below(Fault::short_read, count - 1);
     }
+    const bool is_slow = slow_until_ > network.timeline.present();
+    if (is_slow) count = std::min(count, slow_read_bytes);
     std::memcpy(to.data(), received_.data() + received_from_, count);
     received_from_ += count;
     trim(received_, received_from_);
     if (peer != nullptr) peer->transmit();
+    const auto longest = static_cast<std::uint64_t>(network.options.stall_max.count());
+    if (network.faults.strikes(Fault::slow_reader)) {
+        read_slowly(Duration(network.faults.below(Fault::slow_reader, longest)));
+    }
     if (network.faults.strikes(Fault::stall)) {
-        auto longest = static_cast<std::uint64_t>(network.options.stall_max.count());
         stall(Duration(network.faults.below(Fault::stall, longest)));
+    } else if (is_slow) {
+        stall(time_between_slow_reads);
     }
     return static_cast<int>(count);
 }
@@ -326,6 +363,8 @@ void Socket::happen(unsigned what) {
             return network.answer(*this);
         case stall_ends:
             return network.changed(*this);
+        case cut_ends:
+            return resume();
         case is_reset:
             return receive_reset();
         default:

@@ -59,6 +59,12 @@ public:
     bool is_stalled() const noexcept;
     // The program does not read for so long, as far as anybody can see.
     void stall(Duration time);
+    // It reads little by little for so long.
+    void read_slowly(Duration time) noexcept;
+    // Nothing arrives, either way, for so long.
+    void part_from_peer(Duration time);
+    // The direction to the peer ends here: what is unsent is lost.
+    void end_sending();
     // What was held up by a cut moves again.
     void resume();
 
@@ -77,6 +83,7 @@ public:
     std::size_t send_buffer_bytes;
     std::size_t receive_buffer_bytes;
     bool cut = false;  // nothing that it sends arrives any more
+    TimePoint cut_until = TimePoint::min();
 
     bool shares_port = false;  // SO_REUSEPORT
 
@@ -94,6 +101,8 @@ public:
     Operation* polls = nullptr;
     Stream* stream = nullptr;
     bool told_changed = false;
+    // Who is told of changes in the reactor's place: it has no descriptor.
+    std::weak_ptr<Happening> observer;
 
     // Happenings.
     static constexpr unsigned arrives = 0;
@@ -102,6 +111,7 @@ public:
     static constexpr unsigned is_answered = 3;
     static constexpr unsigned stall_ends = 4;
     static constexpr unsigned is_reset = 5;
+    static constexpr unsigned cut_ends = 6;
 
 private:
     enum class Content : std::uint8_t { bytes, end, reset, broken_on_the_way };
@@ -132,6 +142,7 @@ private:
     TimePoint line_free_{};
     TimePoint held_since_ = TimePoint::max();  // the first piece waits for a cut to end
     TimePoint stalled_until_ = TimePoint::min();
+    TimePoint slow_until_ = TimePoint::min();
     std::string received_;
     std::size_t received_from_ = 0;
     bool end_received_ = false;

@@ -20,10 +20,13 @@ World::World(ReactorHost& host, const Options& options)
       timeline(random_.branch(5)),
       faults(options_, random_),
       network(options_, timeline, faults, random_),
-      disk(options_, faults) {}
+      disk(options_, faults) {
+    visitors_ = visitors_of_environment(network);
+}
 
 World::~World() {
     timeline.clear();
+    for (const std::shared_ptr<Visitor>& visitor : visitors_) visitor->let_go();
     detail::simulated_calls = outer_;
     // What the descriptors hold belongs to the network, which ends before them.
     descriptors_.clear();
@@ -94,6 +97,14 @@ void World::pull_cable(int fd) {
 
 void World::stall(int fd, Duration time) {
     checked(fd).stall(time);
+}
+
+void World::read_slowly(int fd, Duration time) {
+    checked(fd).read_slowly(time);
+}
+
+void World::half_close(int fd) {
+    checked(fd).end_sending();
 }
 
 std::vector<std::string> World::look_up(std::string_view host) {

@@ -10,6 +10,7 @@
 #include <stepwise/runtime/reactor/simulation.hpp>
 #include <stepwise/runtime/sim/disk.hpp>
 #include <stepwise/runtime/sim/network.hpp>
+#include <stepwise/runtime/sim/visitor.hpp>
 
 #include <map>
 #include <memory>
@@ -31,6 +32,8 @@ public:
     void reset(int fd);
     void pull_cable(int fd);
     void stall(int fd, Duration time);
+    void read_slowly(int fd, Duration time);
+    void half_close(int fd);
 
     // nullptr: it is none of ours.
     std::shared_ptr<Socket> socket_at(int fd) const noexcept;
@@ -96,6 +99,7 @@ private:
     std::vector<Job*> jobs_;
     SimulatedCalls* outer_;
     bool own_clock_ = true;
+    std::vector<std::shared_ptr<Visitor>> visitors_;
 
 public:
     Timeline timeline;

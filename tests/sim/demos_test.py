@@ -20,21 +20,28 @@ LEFT_OUT = dict(line.split(None, 1) for line in (ROOT / "demos" / "not_simulated
                 if line and not line.startswith("#"))
 
 
-def numbered():
-    return {re.sub(r"^\d\d_", "", path.stem) for path in (ROOT / "demos").glob("[0-9][0-9]_*.cpp")}
+VISITORS = {path.stem: path for path in (ROOT / "demos" / "visitors").iterdir()}
+
+
+def all_demos():
+    numbered = (ROOT / "demos").glob("[0-9][0-9]_*")
+    return {re.sub(r"^\d\d_", "", path.stem) for path in numbered} | {"chat", "stepwise_site"}
 
 
 def output_of(name):
     """(exit code, what it printed)"""
     environment = os.environ | {"STEPWISE_REACTOR": "sim", "STEPWISE_SEED": "7"}
-    done = subprocess.run([PROGRAMS / name], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          timeout=60, check=False)
+    if name in VISITORS:
+        environment["STEPWISE_SIM_VISITORS"] = str(VISITORS[name])
+    flags = ["--port", "0"] if name in VISITORS else []
+    done = subprocess.run([PROGRAMS / name, *flags], env=environment, stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, timeout=60, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
 class DemosTest(unittest.TestCase):
     def test_a_demo_prints_the_same_twice(self):
-        for name in sorted(numbered() - set(LEFT_OUT)):
+        for name in sorted(all_demos() - set(LEFT_OUT)):
             with self.subTest(name=name):
                 code, text = output_of(name)
                 self.assertEqual(code, 0, text)
@@ -42,8 +49,17 @@ class DemosTest(unittest.TestCase):
                 self.assertEqual(output_of(name), (code, text))
 
     def test_what_is_left_out_is_a_demo_and_has_a_reason(self):
-        demos = {re.sub(r"^\d\d_", "", path.stem) for path in (ROOT / "demos").iterdir()} | {"stepwise_site"}
-        self.assertEqual(set(LEFT_OUT) - demos, set())
+        self.assertEqual(set(LEFT_OUT) - all_demos(), set())
+
+    def test_a_visitor_hears_what_its_script_waits_for(self):
+        self.assertLessEqual(set(VISITORS), all_demos() - set(LEFT_OUT))
+        for name, path in VISITORS.items():
+            with self.subTest(name=name):
+                _, text = output_of(name)
+                for step in path.read_text().splitlines():
+                    if step.startswith("hear "):
+                        self.assertIn(f"hears: {step[5:]}\n", text)
+                self.assertIn("interrupts the program", text)
 
     def test_another_thread_is_refused_by_name(self):
         code, text = output_of("thread_push")

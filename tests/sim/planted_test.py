@@ -30,6 +30,7 @@ BUGS = {
     "slow_member_left_out": "chat",
     "forgotten_request": "http",
     "accept_not_restarted": "echo",
+    "timer_not_waited_for": "echo",
 }
 EXPLORE = sys.argv.pop()
 

@@ -11,6 +11,9 @@ bool may_have_broken() {
             case sim::Fault::refuse:
             case sim::Fault::no_buffers:
             case sim::Fault::stall:
+            case sim::Fault::half_close:
+            case sim::Fault::partition:
+            case sim::Fault::slow_reader:
                 return true;
             default:
                 break;

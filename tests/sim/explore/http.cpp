@@ -35,6 +35,8 @@ std::string request_of(const std::string& body, bool later) {
 Coro<std::optional<std::string>> read_response(net::Stream& stream, Trial& trial) {
     std::optional<std::string> status = co_await stream.read_until("\r\n", head_bytes_max);
     if (!status) co_return std::nullopt;
+    // What was cut off in its middle is no request.
+    if (may_have_broken() && status->starts_with("HTTP/1.1 400 ")) co_return std::nullopt;
     if (*status != "HTTP/1.1 200 OK\r\n") trial.fail("http: the status line is {}", *status);
     std::size_t length = 0;
     for (;;) {

@@ -38,7 +38,23 @@ constexpr Duration virtual_time_max = 4h;
 // What was let go ends by itself, or by its deadline.
 constexpr Duration time_to_settle = 5min;
 
+// Of virtual time: a loop that is busy looks at its timers all the same.
+constexpr Duration time_between_ticks = 1s;
+constexpr Duration lateness_max = 100ms;
+
+Coro<void> watch_timers(Trial& trial) {
+    EventLoop& loop = EventLoop::current();
+    for (;;) {
+        const TimePoint due = loop.time() + time_between_ticks;
+        co_await sleep(time_between_ticks);
+        if (loop.time() <= due + lateness_max) continue;
+        trial.fail("a timer is starved: it fires {} ms late",
+                   std::chrono::duration_cast<std::chrono::milliseconds>(loop.time() - due).count());
+    }
+}
+
 Coro<void> within_time(const Property& property, Trial& trial) {
+    Task<void> watching = EventLoop::current().create_task(watch_timers(trial));
     try {
         Coro<void> run = property.run(trial);
         co_await timeout(virtual_time_max, std::move(run));
@@ -47,6 +63,8 @@ Coro<void> within_time(const Property& property, Trial& trial) {
         trial.fail("it does not end: {} h of virtual time are over",
                    std::chrono::duration_cast<std::chrono::hours>(virtual_time_max).count());
     }
+    watching.cancel();
+    co_await sleep(0s);
 }
 
 std::string text_of(const std::exception_ptr& error) {
@@ -64,7 +82,7 @@ std::string faults_of(EventLoop& loop) {
     const auto& world = static_cast<sim::World&>(*loop.simulation());
     std::string text;
     for (const sim::Faults::Struck& struck : world.faults.struck()) {
-        text += fmt::format(" {}#{}", sim::name_of(struck.fault), struck.number);
+        text += fmt::format(" {}{}#{}", sim::name_of(struck.fault), struck.by_rule ? "=" : "", struck.number);
     }
     return text.empty() ? " none" : text;
 }
@@ -109,9 +127,13 @@ sim::Options weather_of(std::uint64_t seed) {
         // A hundred times as late as far: longer than who closes waits for who does not read (linger_timeout).
         if (fault == sim::Fault::delay && is_far) continue;
         bool ends_a_connection = fault == sim::Fault::reset || fault == sim::Fault::cut ||
-                                 fault == sim::Fault::no_buffers || fault == sim::Fault::stall;
+                                 fault == sim::Fault::no_buffers || fault == sim::Fault::stall ||
+                                 fault == sim::Fault::half_close || fault == sim::Fault::partition ||
+                                 fault == sim::Fault::slow_reader;
         options.chances[kind] = random.fraction() * (ends_a_connection ? 0.02 : 0.2);
     }
+    if (random.chance(0.2)) options.latency_shape = sim::LatencyShape::uniform;
+    if (!is_far && random.chance(0.2)) options.latency_shape = sim::LatencyShape::long_tail;
     return options;
 }
 
