@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,6 +24,14 @@ void Sink::fail(const char* path, const char* why) noexcept {
 namespace {
 
 constexpr std::size_t window_bytes = std::size_t{1} << 20;
+
+// 0, or an errno. A limit for the size of files (RLIMIT_FSIZE) is looked at before the kernel does, whose answer is a
+// signal that ends the program (SIGXFSZ, setrlimit(2)).
+int make_room(int fd, std::size_t offset) noexcept {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < offset + window_bytes) return EFBIG;
+    return ::posix_fallocate(fd, static_cast<off_t>(offset), window_bytes);
+}
 
 class FileSink final : public Sink {
 public:
@@ -59,7 +68,7 @@ public:
 private:
     // The blocks are there before the window is used: a full disk is an error here, and SIGBUS nowhere.
     bool map_next() noexcept {
-        if (int error = ::posix_fallocate(fd_.get(), static_cast<off_t>(offset_), window_bytes); error != 0) {
+        if (int error = make_room(fd_.get(), offset_); error != 0) {
             cut(static_cast<off_t>(offset_));
             fail(path_.c_str(), std::strerror(error));
             return false;

@@ -13,6 +13,7 @@ namespace {
 
 // What a tracer writes is far below; a stream that claims more is not one of ours.
 constexpr std::int64_t string_bytes_max = 1 << 16;
+constexpr std::size_t all_strings_bytes_max = std::size_t{1} << 28;
 constexpr std::size_t numbers_max = std::size_t{1} << 22;
 
 std::size_t whole_records(std::int64_t bytes) noexcept {
@@ -22,6 +23,7 @@ std::size_t whole_records(std::int64_t bytes) noexcept {
 }  // namespace
 
 void Reader::receive_data(std::span<const char> bytes) {
+    if (has_ended()) return;
     if (taken_ > input_.size() / 2) {
         input_.erase(input_.begin(), input_.begin() + static_cast<std::ptrdiff_t>(taken_));
         taken_ = 0;
@@ -74,6 +76,11 @@ Reader::Taken Reader::take_string(const Record& record) {
     }
     std::size_t padded = whole_records(record.a);
     if (input_.size() - taken_ < padded) return Taken::no;
+    string_bytes_ += static_cast<std::size_t>(record.a);
+    if (string_bytes_ > all_strings_bytes_max) {
+        refuse("damaged: more strings than a tracer makes");
+        return Taken::no;
+    }
     if (strings_.size() <= record.id) strings_.resize(record.id + std::size_t{1});
     strings_[record.id].assign(input_.data() + taken_, static_cast<std::size_t>(record.a));
     taken_ += padded;
@@ -86,7 +93,9 @@ std::optional<Record> Reader::next_event() {
     for (;;) {
         Record record;
         std::size_t before = taken_;
-        if (take(&record, sizeof record) == Taken::no || record.kind == Kind::nothing) {
+        const bool is_there = take(&record, sizeof record) == Taken::yes;
+        if (!is_there || record.kind == Kind::nothing) {
+            stopped_ = is_there;
             taken_ = before;
             if (input_ended_) say_how_it_ended();
             return std::nullopt;

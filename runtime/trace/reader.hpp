@@ -24,7 +24,7 @@ struct Source {
 
 class Reader {
 public:
-    // Any number of bytes, cut anywhere.
+    // Any number of bytes, cut anywhere. Those behind the end are not kept.
     void receive_data(std::span<const char> bytes);
     // There will be no more.
     void receive_end() noexcept { input_ended_ = true; }
@@ -44,6 +44,8 @@ public:
     const std::string& problem() const noexcept { return problem_; }
     // The loop told of its own end.
     bool complete() const noexcept { return complete_; }
+    // Whatever comes now is not looked at: a file may go on with nothing, for ever.
+    bool has_ended() const noexcept { return complete_ || stopped_ || !problem_.empty(); }
 
 private:
     enum class Taken { no, yes };
@@ -66,9 +68,11 @@ private:
     bool input_ended_ = false;
     bool has_header_ = false;
     bool complete_ = false;
+    bool stopped_ = false;  // at the room that a file has left for events
     Header header_{};
     std::uint64_t last_seq_ = 0;
     std::vector<std::string> strings_;
+    std::size_t string_bytes_ = 0;
     std::vector<SourceRow> sources_;
     std::string problem_;
 };

@@ -113,6 +113,7 @@ private:
         std::uint16_t thread;
         std::int64_t t;
         const ReadyNode* node;
+        std::uint64_t by;  // of the loop's own thread
     };
 
     Record* next_record() noexcept;

@@ -16,13 +16,14 @@ std::uint16_t thread_number() noexcept {
 void Tracer::told_elsewhere(Kind kind, const ReadyNode& node) noexcept {
     // A clock of the program's own may be read on its loop's thread alone.
     std::int64_t now = has_own_clock_ ? 0 : loop_.time().time_since_epoch().count();
-    std::uint16_t thread = loop_.on_owner_thread() ? std::uint16_t{0} : thread_number();
+    const bool on_own_thread = loop_.on_owner_thread();
+    const std::uint16_t thread = on_own_thread ? std::uint16_t{0} : thread_number();
     std::lock_guard lock(foreign_mutex_);
     if (foreign_count_ == foreign_max) {
         ++foreign_lost_;
         return;
     }
-    foreign_[foreign_count_++] = {kind, thread, now, &node};
+    foreign_[foreign_count_++] = {kind, thread, now, &node, on_own_thread ? cause_ : 0};
 }
 
 void Tracer::take_foreign() noexcept {
@@ -36,7 +37,7 @@ void Tracer::take_foreign() noexcept {
 // A job is submitted, started, ended, then pushed; another thread's call is only pushed.
 void Tracer::take_told(const Foreign& told) noexcept {
     Entry* job = find(Of::job, told.node);
-    std::uint64_t by = job == nullptr ? 0 : job->cause;
+    std::uint64_t by = job == nullptr ? told.by : job->cause;
     std::uint32_t id = job == nullptr ? 0 : job->id;
     if (told.kind == Kind::threadsafe_push) {
         if (job != nullptr) forget(*job);

@@ -108,6 +108,20 @@ class FilesTest(unittest.TestCase):
         for form in ("mermaid", "svg", "perfetto", "told"):
             self.assertEqual(run(TRACE, cut, "--format", form, "-o", self.folder / "out")[0], 1)
 
+    def test_a_file_that_goes_on_with_nothing_for_ever_costs_no_memory(self):
+        # As a program leaves it that was killed: the room for events to come is still there.
+        whole = run(TRACE, self.trace)[1]
+        self.trace.write_bytes(self.trace.read_bytes()[:-64])
+        os.truncate(self.trace, 40 << 30)
+        for words in ([], ["--check"], *(["--format", form, "-o", self.folder / "out"]
+                                         for form in ("json", "told", "mermaid", "svg", "perfetto"))):
+            with self.subTest(words=words):
+                code, out, errors = run("prlimit", f"--as={512 << 20}", TRACE, self.trace, *words)
+                self.assertEqual(code, 1, errors)
+                self.assertIn("it stops after event", errors)
+                if not words:
+                    self.assertEqual(out, whole[:len(out)])
+
     def test_what_is_no_trace_is_refused_by_every_format(self):
         foreign = self.folder / "foreign"
         foreign.write_text("hello\n")

@@ -33,6 +33,8 @@ bool fits(const Sentence& sentence, const Record& event) noexcept {
             return event.a < 0;
         case If::other_is:
             return event.other == sentence.value;
+        case If::by_own_thread:
+            return event.thread == 0;
         case If::target_is_known:
             return target_of(event) != 0;
     }
@@ -166,9 +168,10 @@ std::string duration_text(std::int64_t nanoseconds) {
     double value = static_cast<double>(nanoseconds);
     if (nanoseconds < 0) return "0 s";
     if (nanoseconds < 1'000) return fmt::format("{} ns", nanoseconds);
-    if (nanoseconds < 1'000'000) return fmt::format("{:.3g} us", value / 1e3);
-    if (nanoseconds < 1'000'000'000) return fmt::format("{:.3g} ms", value / 1e6);
-    return fmt::format("{:.4g} s", value / 1e9);
+    // What would be rounded to 1000 of a unit is told in the next one.
+    if (nanoseconds < 999'500) return fmt::format("{:.3g} us", value / 1e3);
+    if (nanoseconds < 999'500'000) return fmt::format("{:.3g} ms", value / 1e6);
+    return value < 1e12 ? fmt::format("{:.4g} s", value / 1e9) : fmt::format("{:.0f} s", value / 1e9);
 }
 
 bool is_worth_telling(const Record& event) noexcept {

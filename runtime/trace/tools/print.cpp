@@ -59,7 +59,7 @@ int print_lines(const Options& options, std::FILE* to) {
             if (event->seq < options.wanted.first || event->seq > options.wanted.last) continue;
             fmt::print(to, "{}\n", options.format == "json" ? as_json(reader, *event) : as_text(reader, *event));
         }
-        return reader.problem().empty();
+        return !reader.has_ended();
     };
     std::string problem = read_in_blocks(options.path, [&](std::span<const char> block) {
         reader.receive_data(block);
@@ -109,22 +109,33 @@ std::string written(const Recording& recording, const Options& options) {
 
 // Whether the events tell what the runtime has seen in its own lists.
 int check_snaps(const Options& options) {
-    Recording recording;
-    std::string problem = recording.read_file(options.path);
-    if (problem.empty()) problem = recording.problem();
+    Reader reader;
     Reducer reducer;
+    std::string wrong;
     std::size_t snaps = 0;
-    for (const Record& event : recording.events()) {
-        bool looked_at = event.kind == Kind::snap && !reducer.lost();
-        bool same = !looked_at || reducer.state().hash() == static_cast<std::uint64_t>(event.a);
-        if (!same) problem = fmt::format("the snap at event {} is not what the events tell", event.seq);
-        if (!same) break;
-        snaps += looked_at ? 1 : 0;
-        reducer.apply(event);
-    }
+    std::size_t events = 0;
+    auto check_events = [&] {
+        for (std::optional<Record> event; wrong.empty() && (event = reader.next_event()); ++events) {
+            if (event->kind == Kind::snap && !reducer.lost()) {
+                ++snaps;
+                bool same = reducer.state().hash() == static_cast<std::uint64_t>(event->a);
+                if (!same) wrong = fmt::format("the snap at event {} is not what the events tell", event->seq);
+            }
+            reducer.apply(*event);
+        }
+        return wrong.empty() && !reader.has_ended();
+    };
+    std::string problem = read_in_blocks(options.path, [&](std::span<const char> block) {
+        reader.receive_data(block);
+        return check_events();
+    });
+    reader.receive_end();
+    check_events();
+    if (!wrong.empty()) problem = wrong;
+    if (problem.empty()) problem = reader.problem();
     if (!problem.empty()) fmt::print(stderr, "stepwise-trace: {}: {}\n", options.path, problem);
-    if (!problem.empty()) return recording.reader().has_header() ? 1 : 2;
-    fmt::print("{} events, {} snaps, each what the events tell\n", recording.events().size(), snaps);
+    if (!problem.empty()) return reader.has_header() ? 1 : 2;
+    fmt::print("{} events, {} snaps, each what the events tell\n", events, snaps);
     return 0;
 }
 

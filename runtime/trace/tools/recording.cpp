@@ -24,7 +24,7 @@ void Recording::receive_end() {
 std::string Recording::read_file(const std::string& path) {
     std::string why_not = read_in_blocks(path, [this](std::span<const char> block) {
         receive_data(block);
-        return !full_;
+        return !full_ && !reader_.has_ended();
     });
     receive_end();
     return why_not;

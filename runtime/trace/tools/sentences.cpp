@@ -80,6 +80,8 @@ constexpr auto table = std::to_array<Sentence>({
     {K::job_submit, If::always, 0, "{it} goes to a thread of the pool.", "{it} 交给线程池。"},
     {K::job_start, If::always, 0, "Thread {thread} begins {it}.", "线程 {thread} 开始做 {it}。"},
     {K::job_end, If::always, 0, "Thread {thread} is done with {it}.", "线程 {thread} 做完 {it}。"},
+    {K::threadsafe_push, If::by_own_thread, 0, "The loop's own thread hands {it} to it, by the door for others.",
+     "循环自己的线程走给别的线程用的门，交来 {it}。"},
     {K::threadsafe_push, If::always, 0, "Another thread hands {it} to the loop.", "另一个线程把 {it} 交给循环。"},
     {K::bytes, If::detail, 1, "{n} bytes go out on descriptor {fd}.", "{n} 字节从描述符 {fd} 出去。"},
     {K::bytes, If::a_is, 0, "Descriptor {fd} has come to its end: no more bytes will come.",

@@ -19,6 +19,7 @@ enum class If : std::uint8_t {
     a_is_negative,
     other_is,         // other is `value`
     target_is_known,  // the other object has a number
+    by_own_thread,
 };
 
 struct Sentence {

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -189,6 +190,37 @@ TEST_CASE("a trace that cannot be written is one line, and the program runs") {
     CHECK(said("file:/nowhere/trace").find("No such file or directory") != std::string::npos);
     CHECK(said("file:/dev/full").find("not a regular file") != std::string::npos);
     CHECK(said("file:/tmp").find("Is a directory") != std::string::npos);
+}
+
+TEST_CASE("a disk that is full, or a file that may not grow, ends the trace in one line, and the program runs") {
+    Folder folder;
+    int status = 0;
+    const std::string text = stderr_of([&] {
+        pid_t child = ::fork();
+        REQUIRE(child >= 0);
+        if (child == 0) {
+            const rlimit limit{3 << 20, 3 << 20};
+            ::setrlimit(RLIMIT_FSIZE, &limit);
+            Tracing tracing("file:" + (folder.path / "trace").string());
+            World world;
+            bool ran = false;
+            // Twice as much as there is room for.
+            for (int turn = 0; turn < 15'000; ++turn) world.turns(1);
+            world.loop.call_soon([&] { ran = true; });
+            world.turns(1);
+            ::_exit(ran ? 0 : 1);
+        }
+        ::waitpid(child, &status, 0);
+    });
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
+    CHECK(text.find("trace ends: File too large; the program runs on\n") != std::string::npos);
+    CHECK(std::count(text.begin(), text.end(), '\n') == 1);
+    const std::string file = (folder.path / "trace").string();
+    CHECK(std::filesystem::file_size(file) == 3 << 20);
+    const Story story = read(file);
+    CHECK(story.events.size() > 40'000);
+    CHECK(story.reader.problem().starts_with("it stops after event"));
 }
 
 TEST_CASE("two processes that were given one path: the second says so and leaves the file alone") {

@@ -26,6 +26,16 @@ TEST_CASE("a task's story is told with its function, its line, and why it was wo
     CHECK(told(made, 12, Language::chinese) == "Task-1 nap 被唤醒：它的定时器到时了。");
 }
 
+TEST_CASE("a duration is told in three digits or four, in a unit that needs no exponent") {
+    CHECK(duration_text(-1) == "0 s");
+    CHECK(duration_text(999) == "999 ns");
+    CHECK(duration_text(1'500) == "1.5 us");
+    CHECK(duration_text(999'600) == "1 ms");
+    CHECK(duration_text(49'900'000) == "49.9 ms");
+    CHECK(duration_text(999'951'826) == "1 s");
+    CHECK(duration_text(14'400'000'000'000) == "14400 s");
+}
+
 TEST_CASE("a task that has a name is called by it") {
     CHECK(told(one_sleep("the {napper}"), 8, Language::english) == "the {napper} waits for a sleep at nap.cpp:12.");
 }
