@@ -9,22 +9,23 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 
 namespace stepwise::net {
 
 namespace {
 
 // RFC 8305 §4: the order of the lookup, but the families alternate, beginning with the first one's.
-std::vector<Address> families_in_turn(std::vector<Address> addresses) {
+std::vector<Address> families_in_turn(const std::vector<Address>& addresses) {
     const int first_family = addresses.front().family();
     const auto is_first = [=](const Address& address) { return address.family() == first_family; };
-    const auto others = std::stable_partition(addresses.begin(), addresses.end(), is_first);
+    std::vector<Address> firsts;
+    std::vector<Address> others;
+    std::ranges::partition_copy(addresses, std::back_inserter(firsts), std::back_inserter(others), is_first);
     std::vector<Address> mixed;
-    auto one = addresses.begin();
-    auto other = others;
-    while (one != others || other != addresses.end()) {
-        if (one != others) mixed.push_back(*one++);
-        if (other != addresses.end()) mixed.push_back(*other++);
+    for (std::size_t index = 0; index < std::max(firsts.size(), others.size()); ++index) {
+        if (index < firsts.size()) mixed.push_back(firsts[index]);
+        if (index < others.size()) mixed.push_back(others[index]);
     }
     return mixed;
 }
@@ -39,7 +40,7 @@ Coro<UniqueFd> connect_once(const Address& address) {
 
 // What the attempts at one host share, in connect_socket's frame.
 struct Attempts {
-    explicit Attempts(std::vector<Address> of) : addresses(families_in_turn(std::move(of))) {}
+    explicit Attempts(const std::vector<Address>& of) : addresses(families_in_turn(of)) {}
 
     const std::vector<Address> addresses;
     std::size_t running = 0;
