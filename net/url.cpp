@@ -136,7 +136,54 @@ std::string check_bytes(std::string_view text) {
     return {};
 }
 
+// RFC 3986 §3.1: letters, digits, '+', '-', '.', and a colon behind them, before any '/', '?' or '#'.
+bool has_scheme(std::string_view reference) {
+    const std::size_t end = reference.find_first_of(":/?#");
+    if (end == std::string_view::npos || end == 0 || reference[end] != ':' || !is_letter(reference[0])) return false;
+    return std::all_of(reference.begin(), reference.begin() + static_cast<std::ptrdiff_t>(end),
+                       [](char c) { return is_letter(c) || is_digit(c) || is_one_of(c, "+-."); });
+}
+
+// RFC 3986 §5.2.4, for a path that begins with '/'.
+std::string without_dot_segments(std::string_view path) {
+    std::string out;
+    while (!path.empty()) {
+        const std::size_t end = std::min(path.find('/', 1), path.size());
+        const std::string_view segment = path.substr(1, end - 1);
+        const bool is_last = end == path.size();
+        if (segment == "..") out.resize(std::min(out.size(), out.rfind('/')));
+        if (segment != ".." && segment != ".") {
+            out.append(path.substr(0, end));
+        } else if (is_last) {
+            out += '/';
+        }
+        path.remove_prefix(end);
+    }
+    return out;
+}
+
 }  // namespace
+
+std::optional<Url> Url::join(std::string_view reference, std::string& error) const {
+    if (has_scheme(reference)) return parse(reference, error);
+    if (reference.starts_with("//")) return parse(scheme_ + ":" + std::string(reference), error);
+    reference = reference.substr(0, reference.find('#'));
+    const std::string_view own_path = std::string_view(path_and_query_).substr(0, path_and_query_.find('?'));
+    const std::string_view path = reference.substr(0, reference.find('?'));
+    const std::string_view query = reference.substr(path.size());
+    std::string joined = scheme_ + "://" + host_field();
+    if (reference.empty()) {
+        joined += path_and_query_;
+    } else if (path.empty()) {
+        joined.append(own_path).append(query);
+    } else if (path.front() == '/') {
+        joined.append(without_dot_segments(path)).append(query);
+    } else {
+        std::string merged(own_path.substr(0, own_path.rfind('/') + 1));
+        joined.append(without_dot_segments(merged.append(path))).append(query);
+    }
+    return parse(joined, error);
+}
 
 std::optional<Url> Url::parse(std::string_view text, std::string& error) {
     Url url;

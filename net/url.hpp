@@ -6,7 +6,7 @@
 // What it holds was checked by `parse`, strictly (RFC 3986): the host and the path can be written into a request as
 // they are. Scheme and host are in lower case; the path stays as it was written, escapes and dots included. The
 // fragment is left out, as it is never sent (RFC 9110 §7.1). User information is refused: it is how a link lies about
-// its host (§4.2.4). Copyable; resolves no name and joins no relative reference.
+// its host (§4.2.4). Copyable; resolves no name.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +21,10 @@ public:
     // Nothing for a text that is not such a URL; `error` then says in one line what is wrong with it, and where.
     static std::optional<Url> parse(std::string_view text, std::string& error);
 
+    // What `reference` means in a document or a redirect of this URL (RFC 3986 §5.2): absolute, "//host/path", "/path",
+    // "path", "../path", "?query", or nothing at all. As `parse` otherwise; its fragment is left out.
+    std::optional<Url> join(std::string_view reference, std::string& error) const;
+
     const std::string& scheme() const noexcept { return scheme_; }  // "http", "https", "ws" or "wss"
     // Whether TLS is asked for: https and wss.
     bool is_secure() const noexcept { return scheme_.back() == 's' && scheme_.size() != 2; }
@@ -32,6 +36,10 @@ public:
     const std::string& path_and_query() const noexcept { return path_and_query_; }
     // The value of a Host field (RFC 9110 §7.2): "example.com", "example.com:8080", "[::1]:8080".
     std::string host_field() const;
+    // Whether both lead to the same server by the same scheme (RFC 6454 §5): what one is told, the other may know.
+    bool same_origin(const Url& other) const noexcept {
+        return scheme_ == other.scheme_ && host_ == other.host_ && port_ == other.port_;
+    }
     // All of it; `parse` makes an equal one of this.
     std::string to_string() const;
 

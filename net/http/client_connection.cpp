@@ -6,8 +6,33 @@
 namespace stepwise::http {
 
 ClientConnection::ClientConnection(net::Stream stream, const ParserLimits& limits)
-    : stream_(std::move(stream)), parser_(limits) {
+    : loop_(EventLoop::current()), stream_(std::move(stream)), parser_(limits) {
     stream_.set_nodelay(true);
+}
+
+ClientConnection::~ClientConnection() {
+    wake();
+    stream_.abort();
+}
+
+bool ClientConnection::may_rest() const {
+    return parser_.is_between_messages() && parser_.expected_responses() == 0 && parser_.unconsumed().empty() &&
+           !has_ended_ && stream_.queued_bytes() == 0;
+}
+
+void ClientConnection::rest(std::function<void()> spoken_to) {
+    parser_.release_memory();
+    loop_.add_reader(stream_.fd(), [this, spoken_to = std::move(spoken_to)] {
+        const std::function<void()> told = spoken_to;  // wake() ends this lambda
+        wake();
+        told();
+    });
+    rests_ = true;
+}
+
+void ClientConnection::wake() noexcept {
+    has_received_ = false;
+    if (std::exchange(rests_, false)) loop_.remove_reader(stream_.fd());
 }
 
 void ClientConnection::send(std::string_view method, std::string_view head, std::string_view body) {
@@ -23,6 +48,7 @@ Coro<ResponseEvent> ClientConnection::next_event() {
         if (!std::holds_alternative<NeedMore>(event)) co_return event;
         const std::size_t count = co_await stream_.read_some(buffer_);
         if (count > 0) {
+            has_received_ = true;
             parser_.receive_data({buffer_.data(), count});
             continue;
         }

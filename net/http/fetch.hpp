@@ -5,11 +5,13 @@
 //
 // Whatever goes wrong on the way is a value: `response.error`. A server that answers 404 has answered; `ok()` asks for
 // both, and `throw_if_failed()` is for those who would rather have an exception. Everything is bounded, in time and in
-// bytes. Of https it is certain whom it talks to, or there is an error. Each fetch has a connection of its own, which
-// ends with it (`Connection: close`); no redirect is followed, no cookie kept, no coding taken off the body. The loop's
-// thread.
+// bytes. Of https it is certain whom it talks to, or there is an error. Redirects are followed, a body that comes as
+// gzip or deflate is decoded, and proxies are those of the environment (see proxies.hpp). Each fetch has a connection
+// of its own, which ends with it (`Connection: close`): connections that are kept, cookies and bodies that stream are
+// in client.hpp. The loop's thread.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stepwise/net/http/headers.hpp>
@@ -31,6 +33,19 @@ struct FetchRequest {
     std::string method = "GET";
     Headers headers;   // Host is made of the URL, unless it is here
     std::string body;  // with its Content-Length
+    // A body in pieces, instead of `body`: asked for the next one until it gives nothing. Sent in chunks, with
+    // backpressure. What it throws, whoever fetches is thrown. A response that is none of success ends it early; any
+    // other is read when all is sent.
+    std::function<Coro<std::optional<std::string>>()> body_source;
+
+    // Redirects that are followed, in all; 0: a redirect is a response like others. A POST becomes a GET as RFC 9110
+    // §15.4 allows; other origins get no Authorization, Proxy-Authorization, Cookie or Host of `headers`. One that asks
+    // for a body_source again is not followed.
+    int redirects_max = 10;
+    // Asks for gzip or deflate, and decodes it; the fields of the response stay as they came. limits.body_bytes_max
+    // holds for what is decoded, too. Not with an Accept-Encoding among `headers`.
+    bool decode = true;
+
     // For https: whom to trust. nullptr: whom the machine trusts, tls::Context::default_client().
     std::shared_ptr<const tls::Context> tls;
 
@@ -52,7 +67,8 @@ struct FetchError {
         timeout,          // one of the request's timeouts
         connection_lost,  // it was reset, or ended before the response was complete
         bad_response,     // not HTTP, or HTTP that cannot be trusted
-        limit_reached,    // the response passed one of the request's `limits`, or this program one of its own
+        limit_reached,    // the response passed one of the request's `limits`, or this program one of its own; or
+                          // there were more redirects than redirects_max
         cancelled         // the task was asked to stop: in the callback form only
     };
     Kind kind;
@@ -71,7 +87,7 @@ struct FetchResponse {
     std::string reason;       // as the server wrote it, for people
     ReceivedHeaders headers;  // without trailers
     std::string body;
-    std::string url;  // that was asked
+    std::string url;  // that was asked in the end
     std::optional<FetchError> error;
 
     // A complete response came and its status is 2xx.

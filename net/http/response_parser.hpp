@@ -76,6 +76,8 @@ public:
     void release_memory();
 
     const ParserLimits& limits() const { return limits_; }
+    // For the messages that have not begun.
+    void set_limits(const ParserLimits& limits) { limits_ = limits; }
 
 private:
     enum class State : std::uint8_t { between, head, body, switched, failed };

@@ -103,14 +103,17 @@ TEST_CASE("a request's method, target, fields and body reach the server") {
     request.method = "POST";
     request.headers.add("X-One", "1").add("Content-Type", "text/x-test");
     request.body = "four things";
-    CHECK(scene.fetched(std::move(request)).body == "POST /lines?a=b%20c\nHost: " + scene.host() +
-                                                        "\nX-One: 1\nContent-Type: text/x-test\nContent-Length: "
-                                                        "11\nConnection: close\n\nfour things");
-    CHECK(scene.fetched(scene.url("/lines")).body == "GET /lines\nHost: " + scene.host() + "\nConnection: close\n\n");
+    CHECK(scene.fetched(std::move(request)).body ==
+          "POST /lines?a=b%20c\nHost: " + scene.host() +
+              "\nX-One: 1\nContent-Type: text/x-test\nAccept-Encoding: "
+              "gzip, deflate\nContent-Length: 11\nConnection: close\n\nfour things");
+    CHECK(scene.fetched(scene.url("/lines")).body ==
+          "GET /lines\nHost: " + scene.host() + "\nAccept-Encoding: gzip, deflate\nConnection: close\n\n");
     FetchRequest other(scene.url("/lines"));
     other.method = "PURGE";
     other.headers.add("Host", "virtual.example");
-    CHECK(scene.fetched(std::move(other)).body == "PURGE /lines\nHost: virtual.example\nConnection: close\n\n");
+    CHECK(scene.fetched(std::move(other)).body ==
+          "PURGE /lines\nHost: virtual.example\nAccept-Encoding: gzip, deflate\nConnection: close\n\n");
 }
 
 TEST_CASE("a response of 404 is a response, and no error") {
@@ -125,9 +128,14 @@ TEST_CASE("a response of 404 is a response, and no error") {
                          http::FetchFailedError);
 }
 
-TEST_CASE("a redirect is a response like others: where to go on is for the caller to say") {
+TEST_CASE("a redirect is followed, or with redirects_max = 0 it is a response like others") {
     Scene scene;
-    const FetchResponse response = scene.fetched(scene.url("/moved"));
+    const FetchResponse followed = scene.fetched(scene.url("/moved"));
+    CHECK(followed.ok());
+    CHECK(followed.url == scene.url("/"));
+    FetchRequest request(scene.url("/moved"));
+    request.redirects_max = 0;
+    const FetchResponse response = scene.fetched(std::move(request));
     CHECK(response.status == 302);
     CHECK(response.headers.get("location") == "/");
     CHECK_FALSE(response.error);

@@ -192,3 +192,73 @@ TEST_CASE("an error shows a long or broken text shortened and harmless") {
     CHECK_FALSE(Url::parse("http://a\x1b[2J", error));
     CHECK(error == "'http://a?[2J' is not a URL: byte 0x1b at offset 8");
 }
+
+// ---- references
+
+TEST_CASE("a reference means what RFC 3986 §5.4 says it does") {
+    std::string error;
+    const std::optional<Url> base = Url::parse("http://a/b/c/d;p?q", error);
+    REQUIRE(base);
+    const std::pair<const char*, const char*> rows[] = {
+        {"g", "http://a/b/c/g"},
+        {"./g", "http://a/b/c/g"},
+        {"g/", "http://a/b/c/g/"},
+        {"/g", "http://a/g"},
+        {"//g", "http://g/"},
+        {"//g:81/x?y", "http://g:81/x?y"},
+        {"?y", "http://a/b/c/d;p?y"},
+        {"g?y", "http://a/b/c/g?y"},
+        {"#s", "http://a/b/c/d;p?q"},
+        {"g#s", "http://a/b/c/g"},
+        {"g?y#s", "http://a/b/c/g?y"},
+        {";x", "http://a/b/c/;x"},
+        {"g;x", "http://a/b/c/g;x"},
+        {"g;x?y#s", "http://a/b/c/g;x?y"},
+        {"", "http://a/b/c/d;p?q"},
+        {".", "http://a/b/c/"},
+        {"./", "http://a/b/c/"},
+        {"..", "http://a/b/"},
+        {"../", "http://a/b/"},
+        {"../g", "http://a/b/g"},
+        {"../..", "http://a/"},
+        {"../../", "http://a/"},
+        {"../../g", "http://a/g"},
+        {"../../../g", "http://a/g"},
+        {"../../../../g", "http://a/g"},
+        {"/./g", "http://a/g"},
+        {"/../g", "http://a/g"},
+        {"g.", "http://a/b/c/g."},
+        {".g", "http://a/b/c/.g"},
+        {"g..", "http://a/b/c/g.."},
+        {"..g", "http://a/b/c/..g"},
+        {"./../g", "http://a/b/g"},
+        {"./g/.", "http://a/b/c/g/"},
+        {"g/./h", "http://a/b/c/g/h"},
+        {"g/../h", "http://a/b/c/h"},
+        {"g;x=1/./y", "http://a/b/c/g;x=1/y"},
+        {"g;x=1/../y", "http://a/b/c/y"},
+        {"g?y/./x", "http://a/b/c/g?y/./x"},
+        {"g?y/../x", "http://a/b/c/g?y/../x"},
+        {"https://other:8443/x", "https://other:8443/x"},
+        {"//", nullptr},
+        {"mailto:me", nullptr},
+        {"g h", nullptr},
+        {"http:g", nullptr},
+    };
+    for (const auto& [reference, expected] : rows) {
+        CAPTURE(reference);
+        const std::optional<Url> joined = base->join(reference, error);
+        CHECK(joined.has_value() == (expected != nullptr));
+        if (joined && expected != nullptr) CHECK(joined->to_string() == expected);
+    }
+}
+
+TEST_CASE("an origin is scheme, host and port") {
+    const Url here = url("http://a.example/x");
+    for (const char* same : {"http://a.example/", "http://A.example:80/y?z"}) {
+        CHECK(here.same_origin(url(same)));
+    }
+    for (const char* other : {"https://a.example/", "http://a.example:81/", "http://b.a.example/"}) {
+        CHECK_FALSE(here.same_origin(url(other)));
+    }
+}

@@ -1,0 +1,35 @@
+#include <stepwise/net/http/redirect.hpp>
+
+namespace stepwise::http {
+
+bool is_redirect(int status) noexcept {
+    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+std::optional<net::Url> redirect_target(const net::Url& url, std::string_view location, std::string& why) {
+    std::optional<net::Url> target = url.join(location, why);
+    if (target && !target->scheme().starts_with("http")) {
+        why = target->to_string() + " is no http or https URL";
+        return std::nullopt;
+    }
+    return target;
+}
+
+void redirect_request(FetchRequest& request, int status, const net::Url& url, const net::Url& target) {
+    const bool was_post = request.method == "POST";
+    const bool becomes_get = status == 303 ? request.method != "HEAD" && request.method != "GET"
+                                           : was_post && (status == 301 || status == 302);
+    if (becomes_get) {
+        request.method = "GET";
+        request.body.clear();
+        request.body_source = nullptr;
+        for (const char* name : {"Content-Type", "Content-Encoding", "Content-Language", "Content-Location"}) {
+            request.headers.erase(name);
+        }
+    }
+    if (!url.same_origin(target)) {
+        for (const char* name : {"Authorization", "Proxy-Authorization", "Cookie", "Host"}) request.headers.erase(name);
+    }
+}
+
+}  // namespace stepwise::http
