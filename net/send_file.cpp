@@ -19,7 +19,7 @@ namespace {
 
 // Of one call: a loop that sends to a fast peer is back after so much.
 constexpr std::uint64_t sendfile_bytes_max = 1024 * 1024;
-constexpr std::size_t block_bytes = 128 * 1024;
+constexpr std::size_t block_bytes = 256 * 1024;
 
 // sendfile has no MSG_NOSIGNAL: to a peer that is gone it raises SIGPIPE, which is this thread's alone and taken back.
 ssize_t sendfile_without_signal(int socket, int file, off_t& offset, std::size_t bytes) noexcept {

@@ -166,7 +166,9 @@ void Transport::append(std::string_view bytes) {
 
 // Behind what is corked already. Returns how many of `bytes` the socket took; what is wrong shows at the next flush.
 std::size_t Transport::send_now(std::string_view bytes) noexcept {
-    if (pending() || full_ || is_lost() || end_wanted_ || !socket_ || tls_ != nullptr) return 0;
+    if (full_ || is_lost() || end_wanted_ || !socket_) return 0;
+    if (tls_ != nullptr) return encrypt_now(bytes);
+    if (pending()) return 0;
     std::array<iovec, 16> parts;
     std::size_t count = outbox_.gather(std::span(parts).first(parts.size() - 1));
     std::size_t corked = outbox_.size();

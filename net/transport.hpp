@@ -203,6 +203,7 @@ private:
     void tls_has_moved() noexcept;
     void handshake_is_late() noexcept;
     void encrypt() noexcept;
+    std::size_t encrypt_now(std::string_view bytes) noexcept;
     void fail_tls() noexcept;
     bool is_in_handshake() const noexcept { return tls_ != nullptr && !tls()->is_established(); }
     Outbox& encrypted() noexcept;

@@ -147,6 +147,21 @@ void Transport::fail_tls() noexcept {
 
 // ---- to the wire
 
+// Of much at once, behind what is queued: how many of `bytes` were encrypted where they lie.
+std::size_t Transport::encrypt_now(std::string_view bytes) noexcept {
+    tls::Session& session = *tls_->session;
+    const std::size_t queued = tls_->outbox.size();
+    if (!session.is_established() || session.error() || !outbox_.empty() || queued >= encrypted_bytes_max) return 0;
+    bytes = bytes.substr(0, encrypted_bytes_max - queued);
+    try {
+        session.write(bytes);
+    } catch (const std::bad_alloc&) {
+        fail(ENOMEM);
+    }
+    schedule_flush();
+    return bytes.size();
+}
+
 void Transport::encrypt() noexcept {
     tls::Session& session = *tls_->session;
     if (!session.is_established() || session.error()) return;

@@ -121,6 +121,26 @@ TEST_CASE("much goes through in both directions, also when it comes byte by byte
     CHECK(scene.handler.got == "one byte at a time");
 }
 
+TEST_CASE("pieces of all sizes arrive in their order, whether they are copied or encrypted where they lie") {
+    Scene scene;
+    TlsPeer client(scene, std::move(scene.peer));
+    const std::string bytes = pattern(mebibyte);
+    std::size_t at = 0;
+    const auto write = [&](std::size_t size) {
+        scene.write(bytes.substr(at, size));
+        at += std::min(size, bytes.size() - at);
+    };
+    write(100);
+    write(20'000);  // before the handshake
+    client.shake_hands();
+    for (const std::size_t size : {1, 9'000, 10, 70'000, 100, 200'000, 8'193, 64 * 1024, 3, 300'000}) {
+        write(size);
+        if (size % 2 == 0) scene.turns(1);
+    }
+    write(bytes.size());
+    CHECK((client.read(bytes.size()) == bytes));
+}
+
 TEST_CASE("a peer that does not read fills the outbox, and not the memory of encrypted bytes") {
     net::TransportOptions options;
     options.write_high_water_bytes = 32 * 1024;
