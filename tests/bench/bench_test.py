@@ -79,6 +79,12 @@ class SmokeTest(unittest.TestCase):
                 servers = {row["server"] for row in rows if row["case"] == case and row["last"]}
                 self.assertLessEqual({"stepwise, epoll", "stepwise, io_uring"}, servers)
 
+    def test_the_client_runs_on_both_reactors(self):
+        rows = self.run_bench("client")
+        self.assertEqual({row["name"] for row in rows}, {"stepwise, epoll", "stepwise, io_uring"})
+        for row in rows:
+            self.assertGreater(row["requests_per_cpu_second"], 0)
+
     def test_every_row_of_the_runtime_runs(self):
         rows = self.run_bench("runtime")
         self.assertGreater(len(rows), 20)
