@@ -57,11 +57,15 @@ void EventLoop::take_threadsafe() noexcept {
 
 // Every wait for the kernel goes through here.
 void EventLoop::poll(std::optional<Duration> timeout) {
-    if (tracer() == nullptr) [[likely]]
-        return reactor_->wait(timeout);
-    trace::select_enter(*tracer_, timeout ? timeout->count() : -1);
+    // Out of line, so that a loop that is not traced jumps to its reactor.
+    const auto told_wait = [this](std::optional<Duration> time) __attribute__((noinline, cold)) {
+        trace::select_enter(*tracer_, time ? time->count() : -1);
+        reactor_->wait(time);
+        trace::select_exit(*tracer_);
+    };
+    if (tracer() != nullptr) [[unlikely]]
+        return told_wait(timeout);
     reactor_->wait(timeout);
-    trace::select_exit(*tracer_);
 }
 
 bool EventLoop::cancel_before_poll(ReadyNode& node) noexcept {
