@@ -17,12 +17,12 @@ constexpr std::array<std::string_view, 22> forbidden_in_trailers = {
     "if-none-match", "keep-alive",    "max-forwards", "proxy-authorization", "range",          "te",
     "trailer",       "upgrade",       "set-cookie",   "transfer-encoding"};
 
-bool is_forbidden_in_trailers(std::string_view name) {
-    return std::any_of(forbidden_in_trailers.begin(), forbidden_in_trailers.end(),
-                       [name](std::string_view forbidden) { return equal_ignoring_case(name, forbidden); });
-}
-
 }  // namespace
+
+bool may_be_trailer(std::string_view name) {
+    return std::none_of(forbidden_in_trailers.begin(), forbidden_in_trailers.end(),
+                        [name](std::string_view forbidden) { return equal_ignoring_case(name, forbidden); });
+}
 
 void BodyParser::start(BodyFraming framing, std::uint64_t length) {
     trailers_.clear();
@@ -116,7 +116,7 @@ ScanResult BodyParser::next_trailers(InputBuffer& input, const ParserLimits& lim
                 break;
         }
         const std::string_view name = trailers_[trailers_.size() - 1].name;
-        if (is_forbidden_in_trailers(name)) {
+        if (!may_be_trailer(name)) {
             return fail(error, 400, "RFC 9110 §6.5.1", fmt::format("a {} field in the trailer section", name));
         }
     }

@@ -16,6 +16,9 @@
 
 namespace stepwise::http {
 
+// False for what a recipient would have had to know before the content (RFC 9110 §6.5.1).
+bool may_be_trailer(std::string_view name);
+
 class BodyParser {
 public:
     // `length`: of a body that is framed so. It was checked against body_bytes_max.

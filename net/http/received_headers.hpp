@@ -14,6 +14,8 @@ public:
     ReceivedHeaders() = default;
     // Copies the fields and `block`, the bytes in which they lie.
     ReceivedHeaders(const HeaderFields& fields, std::string_view block);
+    // Copies the names and values.
+    explicit ReceivedHeaders(const HeaderFields& fields);
     ReceivedHeaders(const ReceivedHeaders& other);
     ReceivedHeaders(ReceivedHeaders&& other) noexcept = default;
     ReceivedHeaders& operator=(ReceivedHeaders other) noexcept;

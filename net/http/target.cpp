@@ -138,6 +138,23 @@ bool is_safe_path(std::string_view path) {
     return !(only_dots && dots == 2);
 }
 
+std::string percent_encode_path(std::string_view path) {
+    static constexpr std::string_view digits = "0123456789ABCDEF";
+    static constexpr std::string_view unreserved = "-._~/";
+    std::string encoded;
+    for (const char c : path) {
+        if (is_letter(c) || is_digit(c) || unreserved.find(c) != std::string_view::npos) {
+            encoded += c;
+            continue;
+        }
+        const auto byte = static_cast<unsigned char>(c);
+        encoded += '%';
+        encoded += digits[byte >> 4];
+        encoded += digits[byte & 15];
+    }
+    return encoded;
+}
+
 std::optional<QueryArgument> take_query_argument(std::string_view& query) {
     while (!query.empty()) {
         const std::size_t end = std::min(query.find('&'), query.size());

@@ -49,6 +49,9 @@ std::optional<std::string> percent_decode(std::string_view encoded, PlusSign plu
 // backslash, a NUL or a broken escape: not to be joined to a folder's name.
 bool is_safe_path(std::string_view path);
 
+// What may not stand in a path as it is becomes an escape; slashes stay.
+std::string percent_encode_path(std::string_view path);
+
 struct QueryArgument {
     std::string_view name;   // still encoded
     std::string_view value;  // still encoded; empty without '='

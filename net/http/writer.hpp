@@ -100,6 +100,16 @@ void write_last_chunk(Sink& sink) {
     net::append(sink, "0\r\n\r\n");
 }
 
+// The same with fields behind the body (RFC 9112 §7.1.2): see may_be_trailer.
+template <net::ByteSink Sink>
+void write_last_chunk(Sink& sink, const Headers& trailers) {
+    char* const begin = sink.prepare(trailers.written_bytes() + 5);
+    char* end = detail::put(begin, "0\r\n");
+    for (const auto& [name, value] : trailers) end = detail::put_field(end, name, value);
+    end = detail::put(end, "\r\n");
+    sink.commit(static_cast<std::size_t>(end - begin));
+}
+
 // For a request whose `expect_continue()` is true, before its body is read (RFC 9110 §15.2.1).
 template <net::ByteSink Sink>
 void write_continue(Sink& sink) {
