@@ -4,12 +4,14 @@
 // Run:    ./stepwise run 10 --port 8000      Then: curl -i http://127.0.0.1:8000/
 // Try:    curl --data-binary @demos/10_http_hello.cpp http://127.0.0.1:8000/echo
 //         curl -i -X DELETE http://127.0.0.1:8000/     Which methods does it name, and why is HEAD among them?
+//         --max-body 10, and the echo again. Who decides, and before how many bytes have come?
 //         --threads 2. How many routers are there then, and how many connections does each know of?
 //         --tls-cert FILE --tls-key FILE, and curl --cacert FILE https://localhost:8000/. kill -HUP reads both again.
 // Prints: listening on http://127.0.0.1:8000
 #include <stepwise/net/http/serve.hpp>
 #include <stepwise/ws/route.hpp>
 #include <string>
+#include <vector>
 
 namespace http = stepwise::http;
 namespace net = stepwise::net;
@@ -41,17 +43,26 @@ Coro<void> echo_messages(ws::Connection& connection) {
 }
 
 // Called once for each loop.
-http::Router routes() {
+http::Router routes(const std::vector<std::string>& origins) {
+    ws::ConnectionOptions connections;
+    connections.allowed_origins = origins;
     http::Router router;
     router.get("/", hello);
     router.post("/echo", echo_body);
-    router.get("/ws", ws::coroutine(echo_messages));
+    router.get("/ws", ws::coroutine(echo_messages, connections));
     return router;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    net::ServerOptions options = net::parse_server_options(argc, argv, "GET / says hello, POST /echo and /ws echo.");
-    return http::serve(routes, options);
+    net::ServerOptions program;
+    http::ServeOptions serving;
+    std::vector<std::string> origins;
+    net::Options options("GET / says hello, POST /echo and /ws echo.");
+    options.add_server_options(program);
+    http::add_limits(options, serving.server);
+    options.add_list("--origin", origins, "Pages of these origins may use /ws too: https://example.com");
+    options.parse(argc, argv);
+    return http::serve([&origins] { return routes(origins); }, program, serving);
 }

@@ -129,6 +129,11 @@ Options& Options::add_integer(const std::string& name, const std::string& defaul
     return *this;
 }
 
+Options& Options::add_list(const std::string& name, std::vector<std::string>& target, std::string_view help) {
+    implementation_->app.add_option(name, target, std::string(help))->type_name("TEXT ...");
+    return *this;
+}
+
 Options& Options::add_choice(const std::string& name, std::string& target, std::vector<std::string> choices,
                              std::string_view help) {
     const std::string value_name = fmt::format("{}", fmt::join(choices, "|"));

@@ -69,6 +69,8 @@ public:
             name, std::to_string(target), least, most,
             [&target](std::int64_t value) { target = static_cast<Number>(value); }, help);
     }
+    // One value or several behind the flag; given again, more of them.
+    Options& add_list(const std::string& name, std::vector<std::string>& target, std::string_view help);
     Options& add_choice(const std::string& name, std::string& target, std::vector<std::string> choices,
                         std::string_view help);
 

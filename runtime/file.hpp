@@ -30,6 +30,9 @@ public:
     // loop.
     static Coro<File> open(std::string path, int flags = O_RDONLY, mode_t mode = mode_default);
 
+    // Takes over a descriptor that was opened elsewhere. Errors name `path`.
+    File(UniqueFd fd, std::string path) noexcept : fd_(std::move(fd)), path_(std::move(path)) {}
+
     // At the file's own position, which moves on. At least one byte, at most buffer.size(); 0 is the end.
     Coro<std::size_t> read_some(std::span<char> buffer);
     // `offset` bytes from the start; the position stays. EINVAL for more than a file can have.
@@ -48,8 +51,6 @@ public:
     const std::string& path() const noexcept { return path_; }
 
 private:
-    File(UniqueFd fd, std::string path) noexcept : fd_(std::move(fd)), path_(std::move(path)) {}
-
     class Awaited;
 
     UniqueFd fd_;

@@ -21,11 +21,14 @@
 #include <stepwise/ws/protocol.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace stepwise::ws {
 
 struct ConnectionOptions {
     ProtocolOptions protocol;
+    // Pages of these origins may connect too, "https://example.com", beside those that check_origin lets in.
+    std::vector<std::string> allowed_origins;
     net::TransportOptions transport;
     // Messages that wait for the face: above either, reading stops.
     std::size_t waiting_messages_max = 64;

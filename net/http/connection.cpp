@@ -1,33 +1,29 @@
 #include <fmt/format.h>
 #include <stepwise/net/http/connection.hpp>
-#include <stepwise/net/http/writer.hpp>
+#include <stepwise/net/http/error_page.hpp>
 
 namespace stepwise::http {
-
-// A request that must outlive the bytes it came in: its body is still coming, or a coroutine works on it.
-struct Connection::Exchange : frame_pool::Pooled {
-    ~Exchange() {
-        if (connection == nullptr || connection->running_ != this) return;
-        // Its coroutine was cancelled: the client is told, unless the whole loop is ending.
-        connection->running_ = nullptr;
-        connection->handling_.reset();
-        if (connection->server().loop().discarding()) return;
-        connection->end_with(Response::error(503, "the server is shutting down"));
-    }
-
-    Request request;
-    Connection* connection = nullptr;  // nullptr: it is gone
-    const Handler* handler = nullptr;
-};
 
 Connection::Connection(Server& server, UniqueFd socket)
     : ServedConnection(server),
       transport_(net::Transport::make(server.loop(), std::move(socket), this, server.options().transport)),
       remote_ip_(net::ip_of_peer(transport_->fd())),
-      parser_(server.options().parser) {}
+      parser_(server.parser_limits()) {}
 
 Connection::~Connection() {
-    if (running_ != nullptr) running_->connection = nullptr;
+    let_go_of_running();
+}
+
+// What its handler answers would go nowhere. One that streams is told so: it might never end by itself.
+void Connection::let_go_of_running() noexcept {
+    if (running_ == nullptr) return;
+    ServedRequest& exchange = *std::exchange(running_, nullptr);
+    exchange.connection = nullptr;
+    if (exchange.streams == nullptr) return;
+    exchange.streams->body.lose();
+    exchange.streams->writer.lose();
+    if (handling_) handling_->cancel();
+    handling_.reset();
 }
 
 void Connection::open(Server& server, UniqueFd socket, bool refused) {
@@ -77,6 +73,10 @@ void Connection::drained() {
         if (transport_->queued_bytes() == 0) delete this;
         return;
     }
+    if (running_ != nullptr && running_->streams != nullptr) {
+        write_tick_ = 0;
+        return running_->streams->writer.drained_.set();
+    }
     if (phase_ != Phase::response) return;
     enter(Phase::idle);
     go_on();
@@ -89,9 +89,17 @@ void Connection::go_on() {
     if (serve_events() && end_received_ && !is_waiting()) end_of_input();
 }
 
+void Connection::go_on_if(bool alive) {
+    if (alive && !is_waiting()) go_on();
+}
+
 void Connection::go_away() {
     going_away_ = true;
-    if (phase_ == Phase::idle || phase_ == Phase::response) finish();
+    if (phase_ == Phase::idle || phase_ == Phase::response) {
+        finish();
+    } else if (running_ != nullptr && running_->streams != nullptr && running_->streams->writer.ends_with_server_) {
+        handling_->cancel();
+    }
 }
 
 void Connection::abort() noexcept {
@@ -112,6 +120,7 @@ void Connection::enter(Phase phase) noexcept {
             seconds = options.head_timeout_seconds;
             break;
         case Phase::body:
+        case Phase::stream:
             seconds = options.body_timeout_seconds;
             break;
         case Phase::handler:
@@ -125,7 +134,7 @@ void Connection::enter(Phase phase) noexcept {
 }
 
 void Connection::sweep(int tick) {
-    if (phase_ == Phase::handler) return;
+    if (phase_ == Phase::stream || phase_ == Phase::handler) return sweep_running(tick);
     if (phase_ >= Phase::response && transport_->acknowledged_bytes() > acknowledged_bytes_) enter(phase_);
     if (tick <= deadline_tick_) return;
     if (phase_ == Phase::head || phase_ == Phase::body) {
@@ -134,6 +143,21 @@ void Connection::sweep(int tick) {
     }
     if (phase_ != Phase::idle) transport_->abort();
     delete this;
+}
+
+void Connection::sweep_running(int tick) {
+    if (write_tick_ != 0 && transport_->acknowledged_bytes() > acknowledged_bytes_) {
+        write_tick_ = 0;
+        must_wait_to_write();
+    }
+    const bool body_is_late = phase_ == Phase::stream && tick > deadline_tick_;
+    const bool peer_takes_nothing = write_tick_ != 0 && tick > write_tick_;
+    if (body_is_late && !running_->streams->writer.begun()) {
+        end_with(Response::error(408, "the request did not come to its end in time"));
+    } else if (body_is_late || peer_takes_nothing) {
+        transport_->abort();
+        delete this;
+    }
 }
 
 // ---- requests
@@ -160,33 +184,62 @@ bool Connection::serve_events() {
 
 bool Connection::serve(const Event& event) {
     if (const auto* start = std::get_if<StartOfMessage>(&event)) return start_request(*start->head);
-    if (const auto* data = std::get_if<BodyData>(&event)) {
-        exchange_->request.append_body(data->bytes);
-        return true;
-    }
-    if (std::holds_alternative<EndOfMessage>(event)) return finish_request();
+    if (const auto* data = std::get_if<BodyData>(&event)) return take_body(data->bytes);
+    if (const auto* end = std::get_if<EndOfMessage>(&event)) return finish_request(*end->trailers);
     return end_with(Response::error(std::get<net::ProtocolError>(event)));
 }
 
 bool Connection::start_request(const RequestHead& head) {
+    const ServerOptions& options = server().options();
     keep_alive_ = head.keep_alive();
     http_1_0_ = head.version() == Version::http_1_0;
     head_request_ = head.method() == "HEAD";
-    if (!head.has_body()) {
-        server().scratch_request().assign(head);
-        server().scratch_request().set_remote_ip(remote_ip_);
-        return true;
-    }
+    if (options.on_answered) started_ = server().loop().time();
+    Request& request = head.has_body() ? own_exchange().request : server().scratch_request();
+    request.assign(head);
+    request.set_remote_ip(options.trusted_proxies.empty() ? std::string_view(remote_ip_)
+                                                          : options.trusted_proxies.client_of(request, remote_ip_));
+    return !head.has_body() || start_body(head);
+}
+
+// Who answers is known before the body comes, so that a client that waits for "100 Continue" may keep it.
+bool Connection::start_body(const RequestHead& head) {
     enter(Phase::body);
-    own_exchange().request.assign(head);
-    exchange_->request.set_remote_ip(remote_ip_);
+    ServedRequest& exchange = *exchange_;
+    exchange.route = server().router().match(exchange.request);
+    const bool found = exchange.route.handler != nullptr;
+    const bool streams = found && streams_body(*exchange.route.handler);
+    const std::uint64_t bytes_max = server().body_bytes_max(streams);
+    exchange.body_dropped = !found;
+    if (head.expect_continue() && !found) {
+        keep_alive_ = false;
+        return refuse(exchange.route, exchange.request);
+    }
+    if (found && head.content_length().value_or(0) > bytes_max) return end_with(server().too_large(streams));
+    if (streams) return answer(exchange.route, exchange.request);
     if (head.expect_continue()) write_continue(*transport_);
     return true;
 }
 
-Connection::Exchange& Connection::own_exchange() {
+bool Connection::take_body(std::string_view bytes) {
+    if (phase_ == Phase::stream) {
+        RequestBody& body = running_->streams->body;
+        body.add(bytes);
+        if (body.received_bytes() > server().body_bytes_max(true)) return end_with(server().too_large(true));
+        if (!body.is_full()) return true;
+        parser_.keep_unconsumed();
+        transport_->pause_receiving();
+        return false;
+    }
+    if (exchange_->body_dropped) return true;
+    exchange_->request.append_body(bytes);
+    if (exchange_->request.body().size() > server().body_bytes_max(false)) return end_with(server().too_large(false));
+    return true;
+}
+
+ServedRequest& Connection::own_exchange() {
     if (exchange_ == nullptr) {
-        exchange_ = std::make_unique<Exchange>();
+        exchange_ = std::make_unique<ServedRequest>();
         exchange_->connection = this;
         exchange_->request.swap(server().scratch_request());  // with its memory, and what it says already
     }
@@ -199,123 +252,72 @@ void Connection::give_back(Request& request) {
     server().scratch_request().swap(request);
 }
 
-bool Connection::finish_request() {
-    Request& request = exchange_ != nullptr ? exchange_->request : server().scratch_request();
-    Router::Match match = server().router().match(request);
-    if (match.handler != nullptr) return call(*match.handler, request);
-    Response refusal = Response::error(match.allow.empty() ? 404 : 405);
+bool Connection::finish_request(const HeaderFields& trailers) {
+    if (phase_ == Phase::stream) {
+        running_->streams->body.end(trailers);
+        enter(Phase::handler);
+        return true;
+    }
+    if (exchange_ != nullptr) return answer(exchange_->route, exchange_->request);
+    Request& request = server().scratch_request();
+    return answer(server().router().match(request), request);
+}
+
+bool Connection::answer(const Router::Match& match, Request& request) {
+    if (match.handler == nullptr) return refuse(match, request);
+    if (match.entry->middleware->empty()) return call(match, request);
+    std::optional<Response> early;
+    try {
+        early = match.entry->middleware->answer_before(request);
+    } catch (...) {
+        early = tell_failure(fmt::format("what is done before {} {}", request.method(), request.target()));
+    }
+    if (!early) return call(match, request);
+    if (exchange_ != nullptr && streams_body(*match.handler)) keep_alive_ = false;  // the body still comes
+    return respond(std::move(*early), request, match.entry);
+}
+
+bool Connection::refuse(const Router::Match& match, const Request& request) {
+    const bool asks = request.method() == "OPTIONS" && !match.allow.empty();
+    Response refusal = asks ? Response(204) : Response::error(match.allow.empty() ? 404 : 405);
     if (!match.allow.empty()) refusal.headers.set("Allow", match.allow);
-    return respond(refusal);
+    return respond(std::move(refusal), request, nullptr);
 }
 
-bool Connection::call(const Handler& handler, Request& request) {
-    if (const auto* plain = std::get_if<PlainHandler>(&handler)) return call_plain(*plain, request);
-    if (const auto* coroutine = std::get_if<CoroHandler>(&handler)) return start_coroutine(*coroutine);
-    return upgrade(*std::get<std::shared_ptr<UpgradeHandler>>(handler), request);
+bool Connection::call(const Router::Match& match, Request& request) {
+    const Handler& handler = *match.handler;
+    if (const auto* plain = std::get_if<PlainHandler>(&handler)) return call_plain(*plain, match, request);
+    if (std::holds_alternative<CoroHandler>(handler)) return start_coroutine(match);
+    if (const auto* callback = std::get_if<CallbackHandler>(&handler)) return call_back(*callback, match);
+    if (const auto* upgrades = std::get_if<std::shared_ptr<UpgradeHandler>>(&handler)) {
+        return upgrade(**upgrades, match, request);
+    }
+    return start_streams(match);
 }
 
-bool Connection::call_plain(const PlainHandler& handler, const Request& request) {
+bool Connection::call_plain(const PlainHandler& handler, const Router::Match& match, const Request& request) {
     Response response;
     try {
         response = handler(request);
     } catch (...) {
-        server().loop().call_exception_handler(std::current_exception(),
-                                               fmt::format("the handler of {} {}", request.method(), request.target()));
-        response = Response::error(500);
+        response = tell_failure(fmt::format("the handler of {} {}", request.method(), request.target()));
     }
-    return respond(response);
+    return respond(std::move(response), request, match.entry);
 }
 
-bool Connection::start_coroutine(const CoroHandler& handler) {
-    own_exchange().request.own();
-    running_ = exchange_.get();
-    enter(Phase::handler);
-    handling_ = server().loop().create_task(run_coroutine(std::move(exchange_), handler));
-    return true;
-}
-
-Coro<void> Connection::run_coroutine(std::unique_ptr<Exchange> exchange, const CoroHandler& handler) {
-    if (exchange->connection == nullptr) co_return;  // gone before this began, perhaps with the handler
-    Response response;
-    try {
-        Coro<Response> handling = handler(exchange->request);
-        response = co_await std::move(handling);
-    } catch (const CancelledError&) {
-        throw;
-    } catch (...) {
-        const Request& request = exchange->request;
-        EventLoop::current().call_exception_handler(
-            std::current_exception(), fmt::format("the handler of {} {}", request.method(), request.target()));
-        response = Response::error(500);
-    }
-    Connection* connection = std::exchange(exchange->connection, nullptr);
-    if (connection != nullptr) connection->coroutine_done(response);
-}
-
-void Connection::coroutine_done(const Response& response) {
-    give_back(running_->request);
-    running_ = nullptr;
-    handling_.reset();
-    if (respond(response) && !is_waiting()) go_on();
-}
-
-bool Connection::upgrade(UpgradeHandler& handler, Request& request) {
-    if (going_away_) return respond(Response::error(503, "the server is shutting down"));
+bool Connection::upgrade(UpgradeHandler& handler, const Router::Match& match, Request& request) {
+    if (going_away_) return respond(Response::error(503, "the server is shutting down"), request, match.entry);
     Upgrade offer(*this);
     std::optional<Response> refusal;
     try {
         refusal = handler.accept(request, offer);
     } catch (...) {
-        server().loop().call_exception_handler(std::current_exception(), "an upgrade handler");
-        refusal = Response::error(500);
+        refusal = tell_failure("an upgrade handler");
     }
-    if (transport_ != nullptr) return respond(refusal ? *refusal : Response::error(500));
+    if (transport_ != nullptr)
+        return respond(refusal ? std::move(*refusal) : Response::error(500), request, match.entry);
+    tell_answered(request, 101, 0);
     delete this;
-    return false;
-}
-
-// ---- responses
-
-bool Connection::respond(const Response& response) {
-    if (exchange_ != nullptr) {
-        give_back(exchange_->request);
-        exchange_.reset();
-    }
-    WriteOptions options;
-    options.head_request = head_request_;
-    options.keep_alive = keep_alive_ && !going_away_ && !response.close_connection;
-    options.http_1_0 = http_1_0_;
-    options.date = server().date();
-    try {
-        write_response(*transport_, response, options);
-    } catch (const std::invalid_argument&) {  // a status that no final response can have
-        server().loop().call_exception_handler(std::current_exception(), "a response");
-        return end_with(Response::error(500));
-    }
-    if (!options.keep_alive) return finish();
-    enter(transport_->is_full() ? Phase::response : Phase::idle);
-    return true;
-}
-
-bool Connection::end_with(const Response& response) {
-    WriteOptions options;
-    options.head_request = false;
-    options.keep_alive = false;
-    options.http_1_0 = http_1_0_;
-    options.date = server().date();
-    write_response(*transport_, response, options);
-    return finish();
-}
-
-// The last response is written. What is little the transport sends alone; a shutdown waits until all is sent.
-bool Connection::finish() {
-    if (transport_->queued_bytes() == 0 || (!going_away_ && !transport_->is_full())) {
-        delete this;
-    } else {
-        transport_->report_when_sent();
-        transport_->resume_receiving();  // to see the peer leave
-        enter(Phase::ending);
-    }
     return false;
 }
 

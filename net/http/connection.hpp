@@ -2,16 +2,21 @@
 //
 // It owns its transport and itself. One request is served at a time; those that a client sent ahead wait in the parser,
 // and reading stops meanwhile. A plain handler runs inside the handle that brought the bytes and sees them in place;
-// for a coroutine the request is copied once. The loop's thread.
+// for any other the request is copied once. connection.cpp has its life and its requests, connection_handlers.cpp the
+// handlers that take their time, connection_responses.cpp what is answered. The loop's thread.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
+#include <stepwise/net/http/body_framing.hpp>
 #include <stepwise/net/http/parser.hpp>
 #include <stepwise/net/http/router.hpp>
+#include <stepwise/net/http/served_request.hpp>
 #include <stepwise/net/http/server.hpp>
+#include <stepwise/net/http/writer.hpp>
 #include <stepwise/net/transport.hpp>
 #include <string>
 
@@ -26,15 +31,28 @@ public:
     void abort() noexcept override;
     void sweep(int tick) override;
 
+    // For the exchange that a handler has.
+    net::Transport& transport() noexcept { return *transport_; }
+    void body_wanted();
+    void body_taken();
+    void set_body_timeout(std::chrono::seconds total) noexcept;
+    BodyFraming write_head(ResponseWriter& writer);
+    // Says so to sweep(), which watches whether the peer takes anything.
+    bool must_wait_to_write() noexcept;
+    // Of a callback's exchange, which lets go of the connection.
+    void answered(ServedRequest& exchange, Response response);
+    // A coroutine's exchange ends without an answer.
+    void exchange_cancelled(ServedRequest& exchange) noexcept;
+
 private:
     friend class Upgrade;
-    struct Exchange;
     // What it waits for, each with its own deadline.
     enum class Phase : std::uint8_t {
         idle,      // a request
         head,      // the end of a request's head
         body,      // the end of its body
-        handler,   // a coroutine: no deadline
+        stream,    // the same, while a handler reads it
+        handler,   // a coroutine or a callback: no deadline, but while it waits for the peer to take something
         response,  // the peer, which must take some of a full outbox
         ending     // the same, of the last response
     };
@@ -52,31 +70,50 @@ private:
     bool serve_events();
     bool serve(const Event& event);
     bool start_request(const RequestHead& head);
-    bool finish_request();
-    bool call(const Handler& handler, Request& request);
-    bool call_plain(const PlainHandler& handler, const Request& request);
-    bool start_coroutine(const CoroHandler& handler);
-    bool upgrade(UpgradeHandler& handler, Request& request);
-    bool respond(const Response& response);
-    bool end_with(const Response& response);
+    bool start_body(const RequestHead& head);
+    bool take_body(std::string_view bytes);
+    bool finish_request(const HeaderFields& trailers);
+    bool answer(const Router::Match& match, Request& request);
+    bool refuse(const Router::Match& match, const Request& request);
+    bool call(const Router::Match& match, Request& request);
+    bool call_plain(const PlainHandler& handler, const Router::Match& match, const Request& request);
+    bool call_back(const CallbackHandler& handler, const Router::Match& match);
+    bool start_coroutine(const Router::Match& match);
+    bool start_streams(const Router::Match& match);
+    bool upgrade(UpgradeHandler& handler, const Router::Match& match, Request& request);
+    // `entry`: nullptr where no route was found.
+    bool respond(Response response, const Request& request, const Router::Entry* entry);
+    bool end_with(Response response);
+    bool end_message(bool keep_alive);
 
-    static Coro<void> run_coroutine(std::unique_ptr<Exchange> exchange, const CoroHandler& handler);
-    void coroutine_done(const Response& response);
+    static Coro<void> run_coroutine(std::unique_ptr<ServedRequest> exchange);
+    static Coro<void> run_streams(std::unique_ptr<ServedRequest> exchange);
+    void coroutine_done(ServedRequest& exchange, Response response);
+    void streams_done(ServedRequest& exchange, bool failed);
+    bool end_streams(ServedRequest& exchange, bool failed);
     void go_on();
+    void go_on_if(bool alive);
     void end_of_input();
-    Exchange& own_exchange();
+    void sweep_running(int tick);
+    void let_go_of_running() noexcept;
+    ServedRequest& own_exchange();
     void give_back(Request& request);
     void enter(Phase phase) noexcept;
+    void change(const Router::Entry* entry, const Request& request, Response& response);
+    void tell_answered(const Request& request, int status, std::uint64_t body_bytes);
+    WriteOptions write_options(bool close);
     bool is_waiting() const noexcept { return phase_ >= Phase::handler; }
 
     net::Transport::Owner transport_;
     std::string remote_ip_;
     RequestParser parser_;
-    std::unique_ptr<Exchange> exchange_;  // of a request whose body is still coming
-    Exchange* running_ = nullptr;         // its coroutine runs, and owns it
-    std::optional<Task<void>> handling_;  // that coroutine's
+    std::unique_ptr<ServedRequest> exchange_;  // of a request whose body is still coming
+    ServedRequest* running_ = nullptr;         // a handler has it, and owns it
+    std::optional<Task<void>> handling_;       // that handler's, if it is a coroutine
     std::uint64_t acknowledged_bytes_ = 0;
-    int deadline_tick_ = 0;
+    TimePoint started_{};    // of the request, if somebody wants to know
+    int deadline_tick_ = 0;  // of the phase
+    int write_tick_ = 0;     // of a handler that waits for the peer; 0: none does
     Phase phase_ = Phase::idle;
     bool keep_alive_ = true;  // of the request that is served
     bool head_request_ = false;

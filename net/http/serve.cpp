@@ -3,6 +3,7 @@
 #include <stepwise/net/http/serve.hpp>
 #include <stepwise/runtime/sync/event.hpp>
 
+#include <cstdint>
 #include <cstdio>
 #include <vector>
 
@@ -123,6 +124,18 @@ int refuse(std::string_view why) {
 }
 
 }  // namespace
+
+void add_limits(net::Options& options, ServerOptions& target) {
+    constexpr int seconds_max = 86'400;
+    options.add_option("--max-body", target.parser.body_bytes_max, 0, INT64_MAX,
+                       "Bytes that a request's body may have");
+    options.add_option("--header-timeout", target.head_timeout_seconds, 1, seconds_max,
+                       "Seconds for the head of a request, all of it");
+    options.add_option("--body-timeout", target.body_timeout_seconds, 1, seconds_max,
+                       "Seconds for the body of a request, all of it");
+    options.add_option("--idle-timeout", target.keep_alive_timeout_seconds, 1, seconds_max,
+                       "Seconds that a connection may wait for its next request");
+}
 
 int serve(MakeRouterOfLoop make_router, const net::ServerOptions& program, ServeOptions options) {
     tls::ServerOptions certificates{program.tls_cert, program.tls_key};

@@ -21,6 +21,10 @@ struct ServeOptions {
     std::function<void(LoopGroup& loops, std::size_t index)> on_start;
 };
 
+// The flags --max-body (bytes of a body that is collected), --header-timeout, --body-timeout and --idle-timeout (whole
+// seconds).
+void add_limits(net::Options& options, ServerOptions& target);
+
 // For a program whose loops post to each other. Called on its loop: EventLoop::current().
 using MakeRouterOfLoop = std::function<Router(LoopGroup& loops, std::size_t index)>;
 using MakeRouter = std::function<Router()>;

@@ -1,8 +1,10 @@
+#include <fmt/format.h>
 #include <stepwise/net/http/connection.hpp>
 #include <stepwise/net/http/server.hpp>
 #include <stepwise/net/http/writer.hpp>
 #include <stepwise/runtime/timeout.hpp>
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace stepwise::http {
@@ -16,7 +18,13 @@ void ServedConnection::leave_server() noexcept {
 }
 
 Server::Server(EventLoop& loop, Router router, ServerOptions options)
-    : loop_(loop), router_(std::move(router)), options_(std::move(options)), started_(loop.time()) {}
+    : loop_(loop),
+      router_(std::move(router)),
+      options_(std::move(options)),
+      parser_limits_(options_.parser),
+      started_(loop.time()) {
+    parser_limits_.body_bytes_max = std::max(options_.parser.body_bytes_max, options_.streamed_body_bytes_max);
+}
 
 Server::~Server() {
     listeners_.clear();
@@ -83,6 +91,11 @@ void Server::sweep() {
         swept_next_ = connection->next_;
         connection->sweep(tick_);
     }
+}
+
+Response Server::too_large(bool streamed) const {
+    return Response::error(413, fmt::format("the body has more than {} bytes ({})", body_bytes_max(streamed),
+                                            streamed ? "streamed_body_bytes_max" : "body_bytes_max"));
 }
 
 std::string_view Server::date() {

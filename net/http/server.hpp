@@ -9,10 +9,12 @@
 #pragma once
 
 #include <ctime>
+#include <functional>
 #include <memory>
 #include <stepwise/net/http/parser_limits.hpp>
 #include <stepwise/net/http/router.hpp>
 #include <stepwise/net/http/served_connection.hpp>
+#include <stepwise/net/http/trusted_proxies.hpp>
 #include <stepwise/net/listener.hpp>
 #include <stepwise/net/transport.hpp>
 #include <stepwise/runtime/event_loop.hpp>
@@ -21,8 +23,20 @@
 
 namespace stepwise::http {
 
+// One request that was answered: what a log wants to know. Valid during the call.
+struct Answered {
+    const Request& request;  // without a method where what came was none
+    int status;              // 101: it became another protocol
+    std::uint64_t body_bytes;
+    std::chrono::system_clock::time_point at;
+    Duration took;  // from its head on, as the loop saw it
+};
+using OnAnswered = std::function<void(const Answered&)>;
+
 struct ServerOptions {
+    // Its body_bytes_max is for bodies that are collected in memory.
     ParserLimits parser;
+    std::uint64_t streamed_body_bytes_max = 1024 * 1024 * 1024;  // for handlers that read it themselves: 413
     net::TransportOptions transport;
     net::ListenOptions listen;
     std::shared_ptr<const tls::Context> tls;  // nullptr: plain http
@@ -32,6 +46,10 @@ struct ServerOptions {
     int body_timeout_seconds = 60;        // from there to the end of its body: 408
     int keep_alive_timeout_seconds = 75;  // between two requests, and before the first
     int write_timeout_seconds = 60;       // the peer takes nothing of a full outbox for so long: closed
+    // Whose word is taken for where a request comes from (X-Forwarded-For); nobody's unless they are named.
+    TrustedProxies trusted_proxies;
+    // Told of every answer once it is written. On the hot path: see access_log.hpp for what to do there.
+    OnAnswered on_answered;
 };
 
 class Server {
@@ -64,6 +82,11 @@ public:
     EventLoop& loop() const noexcept { return loop_; }
     const Router& router() const noexcept { return router_; }
     const ServerOptions& options() const noexcept { return options_; }
+    const ParserLimits& parser_limits() const noexcept { return parser_limits_; }
+    std::uint64_t body_bytes_max(bool streamed) const noexcept {
+        return streamed ? options_.streamed_body_bytes_max : options_.parser.body_bytes_max;
+    }
+    Response too_large(bool streamed) const;
     // Seconds of the loop's clock since the server was made, as of the last sweep: what deadlines are counted in.
     int tick() const noexcept { return tick_; }
     std::string_view date();  // "Sun, 06 Nov 1994 08:49:37 GMT", made anew once a second
@@ -78,6 +101,7 @@ private:
     EventLoop& loop_;
     Router router_;
     ServerOptions options_;
+    ParserLimits parser_limits_;  // whose body_bytes_max is that of any handler
     std::vector<std::unique_ptr<net::Listener>> listeners_;
     ServedConnection* connections_ = nullptr;
     std::size_t connection_count_ = 0;

@@ -37,6 +37,8 @@ const char* name_of(Lint::Rule rule) noexcept {
             return "deadlock";
         case Lint::Rule::no_backpressure:
             return "no-backpressure";
+        case Lint::Rule::unanswered_request:
+            return "unanswered-request";
     }
     return "";
 }

@@ -2,9 +2,9 @@
 //
 //     set_lint_handler([&](const Lint& lint) { log(text_of(lint)); });
 //
-// Always on: never_awaited, swallowed_cancellation, destroyed_pending, a certain deadlock. In debug mode
-// (EventLoop::Options::debug, STEPWISE_DEBUG=1) also: blocked_step, long_turn, a possible deadlock, no_backpressure,
-// and where a Coro that is never awaited was made. What is not certain says "perhaps".
+// Always on: never_awaited, swallowed_cancellation, destroyed_pending, unanswered_request, a certain deadlock. In debug
+// mode (EventLoop::Options::debug, STEPWISE_DEBUG=1) also: blocked_step, long_turn, a possible deadlock,
+// no_backpressure, and where a Coro that is never awaited was made. What is not certain says "perhaps".
 #pragma once
 
 #include <cstdint>
@@ -26,6 +26,7 @@ struct Lint {
         destroyed_pending,
         deadlock,
         no_backpressure,
+        unanswered_request,
     };
 
     Rule rule;

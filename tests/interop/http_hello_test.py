@@ -163,7 +163,7 @@ class HelloTest(HelloTestCase):
         line, headers, _ = self.fetch("--request", "DELETE", self.server.url("/"))
         self.assertIn(" 405 ", line)
         self.assertLessEqual({"get", "head"}, set(headers["allow"].split(", ")))
-        self.assertEqual(self.fetch(self.server.url("/echo"))[1]["allow"], "post")
+        self.assertEqual(self.fetch(self.server.url("/echo"))[1]["allow"], "post, options")
 
     def test_the_websocket_route_echoes_and_plain_http_there_is_told_to_upgrade(self):
         async def conversation():
@@ -174,6 +174,56 @@ class HelloTest(HelloTestCase):
         echoed = asyncio.run(asyncio.wait_for(conversation(), WAIT_SECONDS_MAX))
         self.assertEqual(echoed, ["text", b"\x00bytes"])
         self.assertEqual(self.status(self.server.url("/ws")), 426)
+
+
+class FlagsTest(unittest.TestCase):
+    def serving(self, *flags):
+        return self.enterContext(ServerProcess(PROGRAM, "--reactor", REACTOR, *flags))
+
+    def connect(self, server):
+        return self.enterContext(RawConnection(server.address))
+
+    def test_max_body_decides_what_is_too_large(self):
+        raw = self.connect(self.serving("--max-body", "10"))
+        raw.send(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n0123456789")
+        self.assertEqual(raw.read_response().body, b"0123456789")
+        raw.send(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n")
+        response = raw.read_response()
+        self.assertEqual((response.status, response.headers["connection"]), (413, "close"))
+        self.assertIn(b"body_bytes_max", response.body)
+
+    def test_a_head_and_a_body_that_do_not_come_are_told_408(self):
+        server = self.serving("--header-timeout", "1", "--body-timeout", "1")
+        late = [self.connect(server), self.connect(server)]
+        late[0].send(b"GET / HTTP/1.1\r\nHost:")
+        late[1].send(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n0")
+        for raw in late:
+            self.assertEqual(raw.read_response().status, 408)
+            self.assertEqual(raw.read_to_the_end(), b"")
+
+    def test_an_idle_connection_is_closed(self):
+        self.assertEqual(self.connect(self.serving("--idle-timeout", "1")).read_to_the_end(), b"")
+
+    def test_origin_lets_pages_of_other_sites_use_the_websocket(self):
+        server = self.serving("--origin", "https://one.example", "https://two.example")
+
+        async def ask(origin):
+            async with websockets.connect(server.url("/ws", "ws"), origin=origin) as socket:
+                await socket.send("x")
+                return await socket.recv()
+
+        for origin in ("https://one.example", "https://two.example", server.url("").rstrip("/")):
+            with self.subTest(origin=origin):
+                self.assertEqual(asyncio.run(asyncio.wait_for(ask(origin), WAIT_SECONDS_MAX)), "x")
+        with self.assertRaises(websockets.exceptions.InvalidStatusCode) as refused:
+            asyncio.run(asyncio.wait_for(ask("https://three.example"), WAIT_SECONDS_MAX))
+        self.assertEqual(refused.exception.status_code, 403)
+
+    def test_a_limit_that_is_none_is_refused(self):
+        for flags in (("--max-body", "-1"), ("--header-timeout", "0"), ("--idle-timeout", "x")):
+            with self.subTest(flags=flags):
+                run = subprocess.run([PROGRAM, *flags], capture_output=True, text=True, timeout=WAIT_SECONDS_MAX)
+                self.assertEqual((run.returncode, run.stderr.count("\n")), (2, 1))
 
 
 class BadInputTest(HelloTestCase):

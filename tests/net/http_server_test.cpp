@@ -216,7 +216,11 @@ TEST_CASE("paths and methods that are not there: 404, 405 with Allow; HEAD like 
     client.send("DELETE / HTTP/1.1\r\nHost: test\r\n\r\n");
     Answer answer = read_answer(client);
     CHECK(answer.status == 405);
-    CHECK(answer.has("Allow: GET, HEAD\r\n"));
+    CHECK(answer.has("Allow: GET, HEAD, OPTIONS\r\n"));
+    client.send("OPTIONS / HTTP/1.1\r\nHost: test\r\n\r\n");
+    answer = read_answer(client);
+    CHECK(answer.status == 204);
+    CHECK(answer.has("Allow: GET, HEAD, OPTIONS\r\n"));
     client.send("HEAD / HTTP/1.1\r\nHost: test\r\n\r\n");
     answer = read_answer(client, true);
     CHECK(answer.status == 200);

@@ -1,0 +1,94 @@
+// The responses of a connection: written, told of, and what comes behind them.
+#include <fmt/format.h>
+#include <stepwise/net/http/connection.hpp>
+#include <stepwise/net/http/error_page.hpp>
+
+namespace stepwise::http {
+
+WriteOptions Connection::write_options(bool close) {
+    WriteOptions options;
+    options.head_request = head_request_;
+    options.keep_alive = keep_alive_ && !going_away_ && !close;
+    options.http_1_0 = http_1_0_;
+    options.date = server().date();
+    return options;
+}
+
+void Connection::change(const Router::Entry* entry, const Request& request, Response& response) {
+    const Middleware& middleware = entry != nullptr ? *entry->middleware : server().router().middleware();
+    if (middleware.empty()) return;
+    try {
+        middleware.change_after(request, response);
+    } catch (...) {
+        response = tell_failure(fmt::format("what is done after {} {}", request.method(), request.target()));
+    }
+}
+
+void Connection::tell_answered(const Request& request, int status, std::uint64_t body_bytes) {
+    const OnAnswered& on_answered = server().options().on_answered;
+    if (!on_answered) return;
+    EventLoop& loop = server().loop();
+    try {
+        on_answered(Answered{request, status, body_bytes, loop.wall_time(), loop.time() - started_});
+    } catch (...) {
+        loop.call_exception_handler(std::current_exception(), "on_answered");
+    }
+}
+
+bool Connection::respond(Response response, const Request& request, const Router::Entry* entry) {
+    change(entry, request, response);
+    const WriteOptions options = write_options(response.close_connection);
+    try {
+        write_response(*transport_, response, options);
+    } catch (const std::invalid_argument&) {  // a status that no final response can have
+        server().loop().call_exception_handler(std::current_exception(), "a response");
+        return end_with(Response::error(500));
+    }
+    tell_answered(request, response.status, head_request_ ? 0 : response.body.size());
+    if (exchange_ != nullptr) {
+        give_back(exchange_->request);
+        exchange_.reset();
+    }
+    return end_message(options.keep_alive);
+}
+
+bool Connection::end_message(bool keep_alive) {
+    if (!keep_alive) return finish();
+    enter(transport_->is_full() ? Phase::response : Phase::idle);
+    return true;
+}
+
+// Whoever works on the request need not go on. Of a response that has begun nothing else can be made.
+bool Connection::end_with(Response response) {
+    const bool begun = running_ != nullptr && running_->streams != nullptr && running_->streams->writer.begun();
+    let_go_of_running();
+    if (begun) {
+        transport_->abort();
+        delete this;
+        return false;
+    }
+    WriteOptions options = write_options(true);
+    options.head_request = false;
+    write_response(*transport_, response, options);
+    Request& unknown = server().scratch_request();
+    if (exchange_ == nullptr) {
+        unknown.clear();
+        unknown.set_remote_ip(remote_ip_);
+    }
+    tell_answered(exchange_ != nullptr ? exchange_->request : unknown, response.status, response.body.size());
+    return finish();
+}
+
+// The last response is written. What is little the transport sends alone; a shutdown waits until all is sent.
+bool Connection::finish() {
+    if (transport_->queued_bytes() == 0 || (!going_away_ && !transport_->is_full())) {
+        delete this;
+    } else {
+        transport_->report_when_sent();
+        transport_->resume_receiving();  // to see the peer leave
+        enter(Phase::ending);
+    }
+    return false;
+}
+
+}  // namespace stepwise::http
