@@ -94,7 +94,7 @@ def show(trace, *words):
     return done.stdout
 
 
-# What the library does for a demo changes with the library: lines of its files, calls, timers, what the kernel is asked.
+# What the library does for a demo changes with it: lines of its files, calls, timers, what the kernel is asked.
 OF_THE_LIBRARY = re.compile(r"ready queue|Call #|Timer #|The kernel |The loop waits|returns\.$")
 OF_A_DEMO = re.compile(r"\b(?:\d\d_\w+\.cpp|chat\.cpp|room\.hpp|site\.cpp|course\.cpp)")
 FILE = re.compile(r"\b\w+\.[ch]pp\b")
