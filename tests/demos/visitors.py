@@ -1,5 +1,6 @@
 """Plays demos/visitors/NAME.txt to a server that really listens, as the simulator's Visitor plays it to one that is
-simulated: `play(path, port, interrupt)`, each visitor in a thread of its own."""
+simulated: `play(path, port, interrupt)`, each visitor in a thread of its own. A busy machine takes its time: a pause is
+longer than written, and who interrupts the program waits until the others are done."""
 
 import pathlib
 import re
@@ -8,6 +9,7 @@ import threading
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "demos" / "visitors"
 DEADLINE_SECONDS = 60
+PAUSE_SECONDS_MIN = 0.3
 UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 
 
@@ -26,8 +28,8 @@ def seconds_of(text):
 
 
 class Visitor:
-    def __init__(self, steps, port, interrupt):
-        self.steps, self.port, self.interrupt = steps, port, interrupt
+    def __init__(self, steps, port):
+        self.steps, self.port, self.interrupt = steps, port, None
         self.connection, self.heard, self.failure = None, b"", ""
 
     def hear(self, text):
@@ -59,7 +61,7 @@ class Visitor:
         elif word == "leave":
             self.connection.close()
         elif word == "pause":
-            threading.Event().wait(seconds_of(rest))
+            threading.Event().wait(max(PAUSE_SECONDS_MIN, seconds_of(rest)))
         else:
             assert word == "interrupt", word
             self.interrupt()
@@ -78,10 +80,19 @@ def play(path, port, interrupt):
     for line in path.read_text().splitlines():
         word, _, rest = line.partition(" ")
         if word == "visitor":
-            visitors.append(Visitor([], port, interrupt))
+            visitors.append(Visitor([], port))
         elif line and not line.startswith("#"):
             visitors[-1].steps.append((word, rest))
     threads = [threading.Thread(target=visitor.run) for visitor in visitors]
+    others = [thread for visitor, thread in zip(visitors, threads) if ("interrupt", "") not in visitor.steps]
+
+    def interrupt_behind_the_others():
+        for thread in others:
+            thread.join()
+        interrupt()
+
+    for visitor in visitors:
+        visitor.interrupt = interrupt_behind_the_others
     for thread in threads:
         thread.start()
     for thread in threads:
