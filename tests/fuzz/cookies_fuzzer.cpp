@@ -1,9 +1,10 @@
-// What anybody may send as a Cookie field or as a signed cookie's text.
+// What anybody may send as a Cookie field, as a signed cookie's text, or as a Set-Cookie field.
 //
 // Every cookie that comes out is part of what was given, and none holds a semicolon; a signature is good only for what
-// was signed.
+// was signed; a jar tells no other host.
 #include <chrono>
 #include <stepwise/net/http/base64url.hpp>
+#include <stepwise/net/http/cookie_jar.hpp>
 #include <stepwise/net/http/cookies.hpp>
 #include <stepwise/net/http/signed_cookies.hpp>
 #include <stepwise/tests/fuzz/support.hpp>
@@ -31,6 +32,21 @@ void check_signed(std::string_view text) {
     expect(signer.verify("user", ours, std::chrono::hours(1), now) == text, "what was signed comes back", text);
 }
 
+// As a server's Set-Cookie field.
+void check_jar(std::string_view text) {
+    std::string error;
+    const auto url = net::Url::parse("http://a.example/x/y", error);
+    const auto stranger = net::Url::parse("http://b.example/x/y", error);
+    const http::CookieJar::Clock::time_point now(std::chrono::seconds(1'000'000));
+    http::CookieJar jar;
+    const bool taken = jar.take(*url, text, now);
+    expect(jar.size() <= (taken ? 1U : 0U), "one field is one cookie at most", text);
+    const std::string field = jar.field_for(*url, now);
+    for (const char c : field) expect(static_cast<unsigned char>(c) >= 0x20, "a field is one line", field);
+    expect(field.find(';') == std::string::npos, "one cookie is one pair", field);
+    expect(jar.field_for(*stranger, now).empty(), "no other host is told", text);
+}
+
 void check_encoding(std::string_view text) {
     if (const auto bytes = http::from_base64url(text)) {
         expect_equal(http::to_base64url(*bytes), text, "every value has one form");
@@ -43,6 +59,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const LentBytes lent({reinterpret_cast<const char*>(data), size});
     check_field(lent.view());
     check_signed(lent.view());
+    check_jar(lent.view());
     check_encoding(lent.view());
     return 0;
 }

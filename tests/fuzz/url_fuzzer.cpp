@@ -46,11 +46,28 @@ void check_request(const net::Url& url) {
     expect_equal(start->head->host(), url.host_field(), "its host is the Host");
 }
 
+// As the location of a redirect.
+void check_reference(std::string_view text) {
+    std::string error;
+    const auto base = net::Url::parse("http://base.example:8080/a/b?c", error);
+    const auto joined = base->join(text, error);
+    expect(joined.has_value() == error.empty(), "a refusal says why, and nothing else does", text);
+    if (!joined) return;
+    expect(joined->same_origin(*base) || text.find("//") != std::string_view::npos, "who leaves says where to", text);
+    const std::string& path = joined->path_and_query();
+    const std::string_view without_query = std::string_view(path).substr(0, path.find('?'));
+    const bool has_host = text.find("//") != std::string_view::npos;
+    expect(has_host || without_query.find("/../") == std::string_view::npos, "dots are taken out", path);
+    const auto again = net::Url::parse(joined->to_string(), error);
+    expect(again.has_value() && *again == *joined, "what is joined can be read again", joined->to_string());
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const LentBytes lent({reinterpret_cast<const char*>(data), size});
     std::string error;
+    check_reference(lent.view());
     const auto url = net::Url::parse(lent.view(), error);
     expect(url.has_value() == error.empty(), "a refusal says why, and nothing else does", lent.view());
     if (!url) return 0;
