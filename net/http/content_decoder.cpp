@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 namespace stepwise::http {
 
@@ -88,7 +89,8 @@ bool ContentDecoder::decode_more(std::string& out) {
 
 // What "deflate" means is RFC 1950; some servers send RFC 1951 alone.
 bool ContentDecoder::take_other_format() noexcept {
-    return coding_ == ContentCoding::deflate && inflateReset2(&zlib_->stream, raw_window_bits) == Z_OK;
+    if (coding_ != ContentCoding::deflate || std::exchange(is_other_format_, true)) return false;
+    return inflateReset2(&zlib_->stream, raw_window_bits) == Z_OK;
 }
 
 void ContentDecoder::receive_end() noexcept {

@@ -51,6 +51,7 @@ private:
     std::unique_ptr<Zlib> zlib_;
     ContentCoding coding_;
     bool has_begun_ = false;
+    bool is_other_format_ = false;
     bool member_ended_ = false;
     const char* error_ = nullptr;
 };

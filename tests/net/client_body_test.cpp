@@ -103,16 +103,18 @@ TEST_CASE("a body is decoded, however it was cut on its way, and its fields stay
 TEST_CASE("a coded body that is damaged, cut off, or followed by more is an error") {
     const std::string whole = compressed("some text that is long enough");
     struct Row {
+        const char* coding;
         std::string bytes;
         const char* why;
     };
-    for (const Row& row : {Row{"no gzip at all", "its content coding is damaged"},
-                           Row{whole.substr(0, whole.size() - 6), "its content coding ends too early"},
-                           Row{whole + "more", "its content coding is damaged"}}) {
+    for (const Row& row : {Row{"gzip", "no gzip at all", "its content coding is damaged"},
+                           Row{"deflate", "\xff of neither kind", "its content coding is damaged"},
+                           Row{"gzip", whole.substr(0, whole.size() - 6), "its content coding ends too early"},
+                           Row{"gzip", whole + "more", "its content coding is damaged"}}) {
         Clients clients;
         Task<FetchResponse> task = clients.begin(clients.request());
         Peer peer = clients.accept_request();
-        peer.send(coded("gzip", row.bytes));
+        peer.send(coded(row.coding, row.bytes));
         const FetchResponse response = clients.finish(task);
         REQUIRE(response.error);
         CHECK(response.error->kind == Kind::bad_response);
