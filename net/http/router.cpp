@@ -1,3 +1,7 @@
+// g++ 12 with sanitizers warns of libstdc++'s own <regex> (a false alarm, in what is inlined of it).
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <fmt/format.h>
 #include <stepwise/net/http/router.hpp>
 
