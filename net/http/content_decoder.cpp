@@ -62,19 +62,12 @@ bool ContentDecoder::decode_more(std::string& out) {
             member_ended_ = false;
         }
         if (member_ended_) return false;
-        Bytef* const begin = stream.next_in;
-        const uInt size = stream.avail_in;
+        if (stream.avail_in != 0 && !std::exchange(has_begun_, true)) choose_format();
         out.resize(before + piece_bytes_max);
         stream.next_out = reinterpret_cast<Bytef*>(out.data() + before);
         stream.avail_out = static_cast<uInt>(piece_bytes_max);
         const int result = inflate(&stream, Z_NO_FLUSH);
         out.resize(before + piece_bytes_max - stream.avail_out);
-        if (result == Z_DATA_ERROR && !has_begun_ && take_other_format()) {
-            stream.next_in = begin;
-            stream.avail_in = size;
-            continue;
-        }
-        has_begun_ = has_begun_ || size != 0;
         if (result == Z_STREAM_END) {
             member_ended_ = true;
         } else if (result == Z_MEM_ERROR) {
@@ -87,10 +80,13 @@ bool ContentDecoder::decode_more(std::string& out) {
     }
 }
 
-// What "deflate" means is RFC 1950; some servers send RFC 1951 alone.
-bool ContentDecoder::take_other_format() noexcept {
-    if (coding_ != ContentCoding::deflate || std::exchange(is_other_format_, true)) return false;
-    return inflateReset2(&zlib_->stream, raw_window_bits) == Z_OK;
+// What "deflate" means is RFC 1950, whose first byte says 8; some servers send RFC 1951 alone, where that byte would
+// begin a stored block with a bit set that nobody sets.
+void ContentDecoder::choose_format() noexcept {
+    constexpr unsigned method_mask = 0x0f;
+    constexpr unsigned method_deflate = 8;
+    if (coding_ != ContentCoding::deflate || (*zlib_->stream.next_in & method_mask) == method_deflate) return;
+    if (inflateReset2(&zlib_->stream, raw_window_bits) != Z_OK) error_ = "its content coding is damaged";
 }
 
 void ContentDecoder::receive_end() noexcept {

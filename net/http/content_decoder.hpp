@@ -46,12 +46,11 @@ public:
 private:
     struct Zlib;
 
-    bool take_other_format() noexcept;
+    void choose_format() noexcept;
 
     std::unique_ptr<Zlib> zlib_;
     ContentCoding coding_;
     bool has_begun_ = false;
-    bool is_other_format_ = false;
     bool member_ended_ = false;
     const char* error_ = nullptr;
 };

@@ -47,9 +47,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const Decoded whole = decode(coding, lent.view(), size);
     // Of more than is looked at, where it stops depends on the pieces.
     if (whole.text.size() >= decoded_bytes_max) return 0;
-    // With one byte, nobody knows yet which of two formats "deflate" is.
-    const std::size_t smallest = coding == http::ContentCoding::gzip ? 1 : 2;
-    for (const std::size_t piece_bytes : {smallest, std::size_t{7}, std::size_t{64}}) {
+    for (const std::size_t piece_bytes : {std::size_t{1}, std::size_t{7}, std::size_t{64}}) {
         expect(decode(coding, lent.view(), piece_bytes) == whole, "the same, however it is cut", lent.view());
     }
     return 0;
