@@ -89,10 +89,6 @@ void Connection::go_on() {
     if (serve_events() && end_received_ && !is_waiting()) end_of_input();
 }
 
-void Connection::go_on_if(bool alive) {
-    if (alive && !is_waiting()) go_on();
-}
-
 void Connection::go_away() {
     going_away_ = true;
     if (phase_ == Phase::idle || phase_ == Phase::response) {

@@ -92,7 +92,6 @@ private:
     void streams_done(ServedRequest& exchange, bool failed);
     bool end_streams(ServedRequest& exchange, bool failed);
     void go_on();
-    void go_on_if(bool alive);
     void end_of_input();
     void sweep_running(int tick);
     void let_go_of_running() noexcept;

@@ -61,8 +61,9 @@ void Connection::coroutine_done(ServedRequest& exchange, Response response) {
     running_ = nullptr;
     handling_.reset();
     const bool alive = respond(std::move(response), exchange.request, exchange.route.entry);
-    if (alive) give_back(exchange.request);
-    go_on_if(alive);
+    if (!alive) return;  // not this object any more
+    give_back(exchange.request);
+    if (!is_waiting()) go_on();
 }
 
 bool Connection::call_back(const CallbackHandler& handler, const Router::Match& match) {
@@ -163,7 +164,10 @@ Coro<void> Connection::run_streams(std::unique_ptr<ServedRequest> exchange) {
 
 void Connection::streams_done(ServedRequest& exchange, bool failed) {
     if (phase_ == Phase::stream) keep_alive_ = false;  // the rest of a body that nobody reads
-    if (exchange.streams->writer.begun()) return go_on_if(end_streams(exchange, failed));
+    if (exchange.streams->writer.begun()) {
+        if (end_streams(exchange, failed) && !is_waiting()) go_on();
+        return;
+    }
     exchange.connection = nullptr;
     coroutine_done(exchange, std::move(exchange.streams->writer.head_));
 }
