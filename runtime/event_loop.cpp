@@ -63,7 +63,12 @@ EventLoop::~EventLoop() {
     discard_everything();
     executor_.stop(simulation_);
     discard_everything();
+    // A simulation's clock ends with its reactor: what is told of the end bears the time that it showed last.
+    ManualClock last_shown;
+    last_shown.advance(time() - TimePoint());
+    if (simulation_ != nullptr) clock_ = &last_shown;
     reactor_.reset();
+    simulation_ = nullptr;
     trace::end(tracer_);
     running_loop = outer;
 }

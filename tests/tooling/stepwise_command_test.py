@@ -148,7 +148,7 @@ class StepwiseCommandTest(unittest.TestCase):
 
     def test_wrong_arguments_are_refused(self):
         for arguments, word in ((("run",), "the name"), (("test", "--fast"), "--fast"), (("build", "x"), "no arg"),
-                                (("bench",), "'net' or 'runtime'"), (("bench", "all"), "'net' or 'runtime'")):
+                                (("bench",), "'net', 'runtime' or 'client'"), (("bench", "all"), "'net', 'runtime' or 'client'")):
             with self.subTest(arguments=arguments):
                 code, _, errors = self.run_command(*arguments)
                 self.assertEqual(code, 2)
@@ -157,7 +157,7 @@ class StepwiseCommandTest(unittest.TestCase):
     def test_without_the_right_to_install_it_prints_the_one_command(self):
         code, out, errors = self.run_command("run", "1", installed="g++ meson ccache")
         self.assertEqual((code, out), (2, ""))
-        self.assertIn("\n  sudo apt-get install ninja-build pkg-config libfmt-dev liburing-dev libssl-dev libcli11-dev "
+        self.assertIn("\n  sudo apt-get install ninja-build pkg-config libfmt-dev liburing-dev libssl-dev zlib1g-dev libcli11-dev "
                       "nlohmann-json3-dev libcmark-gfm-dev libcmark-gfm-extensions-dev libpq-dev "
                       "libsqlite3-dev libdw-dev\n", errors)
         self.assertEqual(self.calls(), "")
@@ -172,7 +172,7 @@ class StepwiseCommandTest(unittest.TestCase):
         self.assertEqual((code, self.calls().count("apt-get")), (0, 0))
         code, out, errors = self.run_command("run", "1", installed="none", FAKE_ID="0")
         self.assertEqual((code, out), (0, f"sync in {self.home}:\n<>"))
-        self.assertIn("installing 15 Debian package(s): g++ meson", errors)
+        self.assertIn("installing 16 Debian package(s): g++ meson", errors)
         self.assertEqual(self.calls().count("install -y"), 1)
 
     def test_sudo_without_a_password_is_used(self):
@@ -206,7 +206,7 @@ class StepwiseCommandTest(unittest.TestCase):
         self.assertIn("-Dwerror=true -Dtests=enabled", self.calls())
 
     def test_bench_has_a_build_of_its_own_without_assertions(self):
-        for what in ("net", "runtime"):
+        for what in ("net", "runtime", "client"):
             script = self.project / "tests" / "bench" / what / "compare.py"
             script.parent.mkdir(parents=True)
             script.write_text("import sys; print(*sys.argv[1:])\n")
@@ -217,7 +217,7 @@ class StepwiseCommandTest(unittest.TestCase):
         self.assertNotIn("-Dtests=enabled", self.calls())
 
     def test_bench_names_the_peers_that_it_cannot_measure(self):
-        packages = "g++ meson ninja-build pkg-config ccache libfmt-dev liburing-dev libssl-dev libcli11-dev " \
+        packages = "g++ meson ninja-build pkg-config ccache libfmt-dev liburing-dev libssl-dev zlib1g-dev libcli11-dev " \
                    "nlohmann-json3-dev libcmark-gfm-dev libcmark-gfm-extensions-dev libpq-dev libsqlite3-dev " \
                    "libdw-dev python3 valgrind libuv1-dev"
         (self.project / "tests" / "bench" / "net").mkdir(parents=True)

@@ -187,6 +187,22 @@ TEST_CASE("a task that is destroyed where it waits: its frames end, the innermos
     CHECK(story.reader.complete());
 }
 
+Coro<void> sleeps() {
+    co_await sleep(2s);
+}
+
+TEST_CASE("a simulated loop tells of its end, although its clock has ended before") {
+    Story story = traced([] {
+        EventLoop::Options options;
+        options.reactor = "sim";
+        EventLoop loop(options);
+        loop.run_until_complete(sleeps());
+    });
+    REQUIRE(!story.events.empty());
+    CHECK(story.events.back().kind == Kind::loop_end);
+    CHECK(story.events.back().t - story.events.front().t >= 2'000'000'000);
+}
+
 TEST_CASE("a future that outlives its loop may be dropped") {
     Story story = traced([] {
         std::optional<Future<int>> kept;
