@@ -148,7 +148,8 @@ class StepwiseCommandTest(unittest.TestCase):
 
     def test_wrong_arguments_are_refused(self):
         for arguments, word in ((("run",), "the name"), (("test", "--fast"), "--fast"), (("build", "x"), "no arg"),
-                                (("bench",), "'net', 'runtime' or 'client'"), (("bench", "all"), "'net', 'runtime' or 'client'")):
+                                (("bench",), "'net', 'runtime' or 'client'"),
+                                (("bench", "all"), "'net', 'runtime' or 'client'")):
             with self.subTest(arguments=arguments):
                 code, _, errors = self.run_command(*arguments)
                 self.assertEqual(code, 2)
@@ -157,8 +158,8 @@ class StepwiseCommandTest(unittest.TestCase):
     def test_without_the_right_to_install_it_prints_the_one_command(self):
         code, out, errors = self.run_command("run", "1", installed="g++ meson ccache")
         self.assertEqual((code, out), (2, ""))
-        self.assertIn("\n  sudo apt-get install ninja-build pkg-config libfmt-dev liburing-dev libssl-dev zlib1g-dev libcli11-dev "
-                      "nlohmann-json3-dev libcmark-gfm-dev libcmark-gfm-extensions-dev libpq-dev "
+        self.assertIn("\n  sudo apt-get install ninja-build pkg-config libfmt-dev liburing-dev libssl-dev zlib1g-dev "
+                      "libcli11-dev nlohmann-json3-dev libcmark-gfm-dev libcmark-gfm-extensions-dev libpq-dev "
                       "libsqlite3-dev libdw-dev\n", errors)
         self.assertEqual(self.calls(), "")
 
@@ -217,8 +218,8 @@ class StepwiseCommandTest(unittest.TestCase):
         self.assertNotIn("-Dtests=enabled", self.calls())
 
     def test_bench_names_the_peers_that_it_cannot_measure(self):
-        packages = "g++ meson ninja-build pkg-config ccache libfmt-dev liburing-dev libssl-dev zlib1g-dev libcli11-dev " \
-                   "nlohmann-json3-dev libcmark-gfm-dev libcmark-gfm-extensions-dev libpq-dev libsqlite3-dev " \
+        packages = "g++ meson ninja-build pkg-config ccache libfmt-dev liburing-dev libssl-dev zlib1g-dev " \
+                   "libcli11-dev nlohmann-json3-dev libcmark-gfm-dev libcmark-gfm-extensions-dev libpq-dev libsqlite3-dev " \
                    "libdw-dev python3 valgrind libuv1-dev"
         (self.project / "tests" / "bench" / "net").mkdir(parents=True)
         (self.project / "tests" / "bench" / "net" / "compare.py").write_text("")
