@@ -219,8 +219,8 @@ class StepwiseCommandTest(unittest.TestCase):
 
     def test_bench_names_the_peers_that_it_cannot_measure(self):
         packages = "g++ meson ninja-build pkg-config ccache libfmt-dev liburing-dev libssl-dev zlib1g-dev " \
-                   "libcli11-dev nlohmann-json3-dev libcmark-gfm-dev libcmark-gfm-extensions-dev libpq-dev libsqlite3-dev " \
-                   "libdw-dev python3 valgrind libuv1-dev"
+                   "libcli11-dev nlohmann-json3-dev libcmark-gfm-dev libcmark-gfm-extensions-dev libpq-dev " \
+                   "libsqlite3-dev libdw-dev python3 valgrind libuv1-dev"
         (self.project / "tests" / "bench" / "net").mkdir(parents=True)
         (self.project / "tests" / "bench" / "net" / "compare.py").write_text("")
         code, _, errors = self.run_command("bench", "net", installed=packages)
