@@ -18,10 +18,6 @@ constexpr std::uint64_t reserved_bytes_max = 1024 * 1024;
 // What a redirect says in its body is read so that its connection can be used again; more than this is not worth it.
 constexpr std::size_t redirect_body_bytes_max = 64 * 1024;
 
-std::string seconds(Duration time) {
-    return fmt::format("{:g} s", std::chrono::duration<double>(time).count());
-}
-
 }  // namespace
 
 // One fetch, from its request through all redirects to the response that counts.
@@ -99,8 +95,7 @@ Coro<bool> detail::Following::follow() {
         error_ = exchange_->error(Kind::bad_response, "it redirects to what cannot be fetched: " + why);
         co_return false;
     }
-    const bool sends_again = status == 307 || status == 308;
-    if (request_.body_source && sends_again) co_return false;
+    if (request_.body_source && redirect_sends_body(request_, status)) co_return false;
     if (++redirects_ > request_.redirects_max) {
         error_ = exchange_->error(Kind::limit_reached,
                                   fmt::format("more redirects than redirects_max ({})", request_.redirects_max));
@@ -153,7 +148,7 @@ Coro<bool> detail::Following::read_some(std::string& out) {
 
 void detail::Following::fail_total_timeout() {
     error_ = exchange_->error(Kind::timeout, fmt::format("no complete response within total_timeout ({}): {}",
-                                                         seconds(request_.total_timeout), exchange_->doing()));
+                                                         in_seconds(request_.total_timeout), exchange_->doing()));
 }
 
 FetchResponse detail::Following::failed() {
@@ -229,17 +224,26 @@ void FetchResponse::throw_if_failed() const {
 }
 
 FetchResponse detail::cancelled_fetch(std::string url) {
+    return failed_fetch(Kind::cancelled, std::string("cancelled: ").append(url), url);
+}
+
+FetchResponse detail::failed_fetch(Kind kind, std::string message, std::string url) {
     FetchResponse response;
-    response.error = FetchError{Kind::cancelled, "cancelled: " + url};
+    response.error = FetchError{kind, std::move(message)};
     response.url = std::move(url);
     return response;
 }
 
 Coro<FetchResponse> fetch(FetchRequest request) {
-    Client::Options options;
-    options.connections.idle_connections_max = 0;
-    Client client(EventLoop::current(), std::move(options));
-    Coro<FetchResponse> fetching = client.fetch(std::move(request));
+    std::optional<Client> client;
+    try {
+        Client::Options options;
+        options.connections.idle_connections_max = 0;
+        client.emplace(EventLoop::current(), std::move(options));
+    } catch (const std::invalid_argument& error) {  // of the environment
+        co_return detail::failed_fetch(Kind::invalid_request, error.what(), std::move(request.url));
+    }
+    Coro<FetchResponse> fetching = client->fetch(std::move(request));
     co_return co_await std::move(fetching);
 }
 

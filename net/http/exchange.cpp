@@ -17,10 +17,6 @@ using Kind = FetchError::Kind;
 
 constexpr std::size_t proxy_head_bytes_max = 16 * 1024;
 
-std::string seconds(Duration time) {
-    return fmt::format("{:g} s", std::chrono::duration<double>(time).count());
-}
-
 Kind kind_of(const std::system_error& connecting) {
     if (connecting.code().category() == net::resolver_category()) return Kind::resolve;
     if (connecting.code().category() != tls::category()) return Kind::connect;
@@ -42,6 +38,10 @@ std::string server_of(const net::Url& url, const std::optional<net::Url>& proxy)
 }
 
 }  // namespace
+
+std::string in_seconds(Duration time) {
+    return fmt::format("{:g} s", std::chrono::duration<double>(time).count());
+}
 
 Exchange::Exchange(std::shared_ptr<ConnectionPool> pool, const FetchRequest& request, net::Url url,
                    std::optional<net::Url> proxy, std::string cookies)
@@ -117,7 +117,7 @@ Coro<bool> Exchange::begin() {
             if (!may_ask_again()) co_return fail(std::get<net::ProtocolError>(event));
         } catch (const TimeoutError&) {
             co_return fail(Kind::timeout, fmt::format("no head of a response within header_timeout ({})",
-                                                      seconds(request_.header_timeout)));
+                                                      in_seconds(request_.header_timeout)));
         } catch (const std::system_error& error) {
             if (upload_error_) std::rethrow_exception(upload_error_);
             if (!may_ask_again()) co_return fail(Kind::connection_lost, error.what());
@@ -140,7 +140,7 @@ Coro<bool> Exchange::connect() {
         co_return true;
     } catch (const TimeoutError&) {
         co_return fail(Kind::timeout,
-                       fmt::format("no connection within connect_timeout ({})", seconds(request_.connect_timeout)));
+                       fmt::format("no connection within connect_timeout ({})", in_seconds(request_.connect_timeout)));
     } catch (const std::system_error& error) {
         co_return fail(kind_of(error), error.what());
     } catch (const LimitError& error) {  // of the thread pool, or a proxy's head

@@ -18,6 +18,9 @@
 
 namespace stepwise::http {
 
+// For messages: "2.5 s".
+std::string in_seconds(Duration time);
+
 class Exchange {
 public:
     // `proxy`: through whom, if anybody. `cookies`: the Cookie field, or nothing.

@@ -60,7 +60,8 @@ struct FetchRequest {
 // Why there is no response.
 struct FetchError {
     enum class Kind {
-        invalid_request,  // the URL, the method or a header cannot be sent; nothing was
+        invalid_request,  // the URL, the method or a header cannot be sent, or the environment's proxy is no URL:
+                          // nothing was sent; or, in the callback form, the body_source threw
         resolve,          // the host has no address, or nobody could say
         connect,          // no address took the connection: refused, unreachable
         tls,              // whoever answered is not trusted, or speaks no TLS that we do; nothing was sent
@@ -103,6 +104,7 @@ struct FetchResponse {
 namespace detail {
 
 [[nodiscard]] FetchResponse cancelled_fetch(std::string url);
+[[nodiscard]] FetchResponse failed_fetch(FetchError::Kind kind, std::string message, std::string url);
 
 template <class Callback>
 Coro<void> fetch_for(EventLoop& loop, FetchRequest request, Callback callback) {
@@ -113,6 +115,9 @@ Coro<void> fetch_for(EventLoop& loop, FetchRequest request, Callback callback) {
         response.emplace(co_await std::move(fetching));
     } catch (const CancelledError&) {
         response.emplace(cancelled_fetch(std::move(url)));
+    } catch (const std::exception& error) {  // of the body_source
+        std::string message = url + ": the body_source of the request: " + error.what();
+        response.emplace(failed_fetch(FetchError::Kind::invalid_request, std::move(message), std::move(url)));
     }
     loop.call_soon(
         [callback = std::move(callback), response = std::move(*response)]() mutable { callback(std::move(response)); });

@@ -15,11 +15,21 @@ std::optional<net::Url> redirect_target(const net::Url& url, std::string_view lo
     return target;
 }
 
+namespace {
+
+bool becomes_get(std::string_view method, int status) noexcept {
+    if (status == 303) return method != "HEAD" && method != "GET";
+    return method == "POST" && (status == 301 || status == 302);
+}
+
+}  // namespace
+
+bool redirect_sends_body(const FetchRequest& request, int status) noexcept {
+    return !becomes_get(request.method, status);
+}
+
 void redirect_request(FetchRequest& request, int status, const net::Url& url, const net::Url& target) {
-    const bool was_post = request.method == "POST";
-    const bool becomes_get = status == 303 ? request.method != "HEAD" && request.method != "GET"
-                                           : was_post && (status == 301 || status == 302);
-    if (becomes_get) {
+    if (becomes_get(request.method, status)) {
         request.method = "GET";
         request.body.clear();
         request.body_source = nullptr;

@@ -12,6 +12,11 @@ std::string redirect(int status, const std::string& location) {
     return "HTTP/1.1 " + std::to_string(status) + " Go\r\nLocation: " + location + "\r\nContent-Length: 0\r\n\r\n";
 }
 
+Coro<std::optional<std::string>> one_piece(int& asked) {
+    if (++asked > 1) co_return std::nullopt;
+    co_return "piece";
+}
+
 }  // namespace
 
 // ---- connections
@@ -221,6 +226,23 @@ TEST_CASE("each redirect makes of a method what RFC 9110 says") {
         const FetchResponse response = clients.finish(task);
         CHECK(response.ok());
         CHECK(response.url == clients.url("/next?x"));
+    }
+}
+
+TEST_CASE("a redirect that asks for a source's bytes again is not followed, whatever its status") {
+    for (const int status : {301, 302, 307, 308}) {
+        CAPTURE(status);
+        Clients clients;
+        int asked = 0;
+        FetchRequest request = clients.request();
+        request.method = "PUT";
+        request.body_source = [&asked] { return one_piece(asked); };
+        Task<FetchResponse> task = clients.begin(std::move(request));
+        Peer peer = clients.accept_request();
+        static_cast<void>(peer.read_until("0\r\n\r\n"));
+        peer.send(redirect(status, "/next"));
+        CHECK(clients.finish(task).status == status);
+        CHECK(asked == 2);
     }
 }
 

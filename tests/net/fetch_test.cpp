@@ -5,6 +5,8 @@
 
 #include <doctest/doctest.h>
 
+#include <stdlib.h>
+
 using namespace net_test;
 using http::Request;
 using http::Response;
@@ -279,6 +281,30 @@ TEST_CASE("a callback is called too when the program is cancelled, and may own w
     CHECK(scene.loop().cancel_all_tasks());
     scene.settle();
     CHECK(errors == std::vector{"cancelled: " + scene.url("/slow/x")});
+}
+
+TEST_CASE("a callback is called too when the body_source throws, or the environment names no proxy") {
+    Scene scene;
+    std::vector<std::string> errors;
+    auto keep = [&errors](const FetchResponse& response) {
+        REQUIRE(response.error);
+        CHECK(response.error->kind == Kind::invalid_request);
+        errors.push_back(response.error->message);
+    };
+    FetchRequest request(scene.url("/lines"));
+    request.method = "POST";
+    request.body_source = []() -> Coro<std::optional<std::string>> {
+        throw std::runtime_error("the disk is gone");
+        co_return std::nullopt;
+    };
+    fetch(scene.loop(), std::move(request), keep);
+    scene.run_until([&] { return errors.size() == 1; });
+    CHECK(errors[0] == scene.url("/lines") + ": the body_source of the request: the disk is gone");
+    ::setenv("http_proxy", "no proxy", 1);
+    fetch(scene.loop(), scene.url(), keep);
+    scene.run_until([&] { return errors.size() == 2; });
+    ::unsetenv("http_proxy");
+    CHECK(errors[1].starts_with("a proxy cannot be used: "));
 }
 
 TEST_CASE("what a callback throws goes to the loop's exception handler") {
