@@ -1,4 +1,5 @@
 // From a name to a connected socket: resolver, connect_socket, Stream::connect by name.
+#include <stepwise/tests/net/error_of.hpp>
 #include <stepwise/tests/net/support.hpp>
 
 #include <stepwise/net/connect.hpp>
@@ -24,17 +25,6 @@ std::vector<std::string> texts_of(const std::vector<net::Address>& addresses) {
 
 std::vector<std::string> resolved(World& world, std::string host, std::uint16_t port) {
     return texts_of(world.run(net::resolve(std::move(host), port)));
-}
-
-template <class Call>
-std::system_error error_of(Call call) {
-    try {
-        call();
-    } catch (const std::system_error& error) {
-        return error;
-    }
-    FAIL("it threw no std::system_error");
-    return std::system_error(std::error_code());
 }
 
 std::string what_getaddrinfo_says(const char* name) {

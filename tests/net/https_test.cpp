@@ -2,6 +2,7 @@
 #include <stepwise/tests/net/fetch_support.hpp>
 #include <stepwise/tests/net/tls_support.hpp>
 
+#include <stepwise/net/http/client.hpp>
 #include <stepwise/ws/client.hpp>
 #include <stepwise/ws/route.hpp>
 
@@ -70,6 +71,20 @@ std::size_t size_of_hello(TlsPeer& client) {
 }
 
 }  // namespace
+
+TEST_CASE("a client uses a connection of TLS again, but not for who trusts somebody else") {
+    Scene scene;
+    http::Client client(scene.loop());
+    const std::shared_ptr<const tls::Context> trusted = client_context();
+    const std::shared_ptr<const tls::Context> other = authority().client();
+    for (int round = 0; round < 4; ++round) {
+        FetchRequest request = scene.request();
+        request.tls = round < 3 ? trusted : other;
+        CHECK(scene.run(client.fetch(std::move(request))).body == "hello");
+        scene.settle();
+        CHECK(scene.server->connection_count() == (round < 3 ? 1U : 2U));
+    }
+}
 
 TEST_CASE("https is fetched as http is") {
     Scene scene;

@@ -1,4 +1,5 @@
 // Streams through TLS, for coroutines: both ends, a start in the middle, errors that say why, another loop.
+#include <stepwise/tests/net/error_of.hpp>
 #include <stepwise/tests/net/tls_support.hpp>
 
 #include <stepwise/net/stream.hpp>
@@ -65,17 +66,6 @@ Coro<void> refuse_handshake(int listening, TlsContext context) {
         co_await stream.start_tls(std::move(context));
     } catch (const std::system_error&) {
     }
-}
-
-template <class Call>
-std::system_error error_of(Call call) {
-    try {
-        call();
-    } catch (const std::system_error& error) {
-        return error;
-    }
-    FAIL("it threw no std::system_error");
-    return std::system_error(std::error_code());
 }
 
 std::error_code code_of(Failure failure) {
