@@ -37,6 +37,16 @@ CHINESE = (
     # gather
     (r"问 (192.*)", r"\1 is asked"), (r"(192.*) 答了", r"\1 has answered"), (r"gather 抛出: (.*)", r"gather threw: \1"),
     (r"结果: home 是 (\w+)，office 是 (\w+)", r"results: home is \1, office is \2"),
+    # students
+    (r"-- 1: 三个处理函数.*", "-- 1: one answer, three handlers"),
+    (r"-- 2: 上游出的错.*", "-- 2: what goes wrong upstream the client hears from each alike"),
+    (r"-- 3: 一个在等.*", "-- 3: while one waits, others are served"),
+    (r"-- 4: 两个问题一起问", "-- 4: two questions at once"),
+    (r"-- 5: 只有回调才会犯的两个错", "-- 5: two mistakes that only callbacks can make"),
+    (r"popular: 三个都是 (\d+)，同样的 (\d+) 个字节", r"popular: \1 from all three, the same \2 bytes"),
+    (r"(\w+): 三个都是 (\d+): (.*)", r"\1: \2 from all three: \3"), (r"问 (/.*)", r"\1 is asked"),
+    (r"/students2 在等的时候，/ping 答了 (\d+) 次", r"/ping was answered \1 times while /students2 waited"),
+    (r"报告: (.*)", r"told: \1"), (r"(/.*)，歇着的连接: (\d+)", r"\1, connections that rest: \2"),
     # background_loop
     (r"开一个线程，等到它的服务器开始监听", "starts a thread, and waits until its server listens"),
     (r"开始监听，循环是它自己的", "listens, on a loop of its own"),

@@ -12,7 +12,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import python_suite  # noqa: E402
-from demo_runs import LANGUAGES, DemoCase, lines_of, start, texts_of  # noqa: E402
+from demo_runs import LANGUAGES, ROUNDING_SECONDS, DemoCase, lines_of, start, texts_of  # noqa: E402
 
 SCALE = 0.2  # half a program second lies between what must not change places: 100 ms for a busy machine to be late
 STAMP = re.compile(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\]")
@@ -141,6 +141,65 @@ class Gather(TalkingCase):
         self.check_parts("gather", 5, check)
 
 
+class Students(TalkingCase):
+    POPULAR = '{"ret":1,"subjects":["Spring in a Small Town","Yellow Earth"]}'
+    DRAMA = '{"ret":1,"subjects":["The Goddess"]}'
+
+    def test_callback_coroutine_and_split_out_coroutine_give_the_same_bytes(self):
+        def check(lines):
+            self.assertRegex(lines[0].text, r"^popular: 200 from all three, the same \d+ bytes$")
+            self.assertEqual(texts_of(lines)[1:], ["  " + self.POPULAR])
+
+        self.check_parts("students", 1, check)
+
+    def test_what_the_upstream_does_wrong_becomes_the_same_clear_answer_of_each(self):
+        def check(lines):
+            self.assertEqual(texts_of(lines), [
+                "jazz: 404 from all three: no such genre",
+                'garbled: 502 from all three: this is no answer: {"ret:0"}',
+                "busy: 502 from all three: the upstream says 503",
+                "closed: 502 from all three: the upstream cannot be asked"])
+
+        self.check_parts("students", 2, check)
+
+    def test_others_are_served_while_a_handler_waits(self):
+        def check(lines):
+            served = re.fullmatch(r"/ping was answered (\d) times while /students2 waited", lines[0].text)
+            self.assertIn(int(served[1]), (2, 3, 4, 5))
+
+        self.check_parts("students", 3, check)
+
+    def test_two_questions_take_the_time_of_one_as_a_list_in_order_and_as_a_map_by_name(self):
+        def check(lines):
+            answers = {line.text: following for line, following in zip(lines, lines[1:])}
+            by_list, by_name = answers["/list/popular/drama is asked"], answers["/by_name is asked"]
+            self.assertEqual(by_list.text, f"  200 [{self.POPULAR},{self.DRAMA}]")
+            self.assertEqual(by_name.text, f'  200 {{"tomorrow":{self.POPULAR},"tonight":{self.DRAMA}}}')
+            for asked, answer in ((lines[0], by_list), (lines[2], by_name)):
+                self.assertGreaterEqual(answer.seconds - asked.seconds, 1 - ROUNDING_SECONDS)
+                self.assertLess(answer.seconds - asked.seconds, 1.9)
+
+        self.check_parts("students", 4, check)
+
+    def test_of_two_the_one_that_fails_first_answers_for_both(self):
+        def check(lines):
+            self.assertEqual(texts_of(lines)[-2:], ["/list/popular/jazz is asked", "  404 no such genre"])
+            self.assertLess(lines[-1].seconds - lines[-2].seconds, 0.95)
+
+        self.check_parts("students", 4, check)
+
+    def test_a_forgotten_answer_and_a_second_one_are_told_of_and_the_connection_lives(self):
+        def check(lines):
+            self.assertEqual(texts_of(lines), [
+                "told: GET /forgotten has a Responder that ended without an answer",
+                "/forgotten: 500 Internal Server Error, connections that rest: 1",
+                "told: Responder::send: it was answered, or moved away",
+                "/twice: 500 Internal Server Error, connections that rest: 1",
+                "/ping: 200 pong, connections that rest: 1"])
+
+        self.check_parts("students", 5, check)
+
+
 class Sender(TalkingCase):
     WAITS = re.compile(r"send (\d+) waits: of (\S+) MiB (\S+) have arrived, "
                        r"(\S+) wait in its kernel, (\S+) in its queue")
@@ -263,6 +322,6 @@ if __name__ == "__main__":
     # They sleep more than they work: all at once, before the cases look at what was printed.
     with concurrent.futures.ThreadPoolExecutor() as together:
         runs = [together.submit(lines_of, name, language, SCALE)
-                for name in ("on_close", "gather", "sender") for language in LANGUAGES]
+                for name in ("on_close", "gather", "sender", "students") for language in LANGUAGES]
         concurrent.futures.wait(runs)  # what went wrong shows in the case that looks at it: a failed run is not cached
     python_suite.main()
