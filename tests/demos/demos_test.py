@@ -15,7 +15,7 @@ from demo_runs import LANGUAGES, SOURCES, DemoCase, lines_of, output, start  # n
 
 PLAIN = ("sync", "generator", "future_task")
 TIMED = ("sync_slow", "callback", "coroutine_v1", "coroutine_v2", "coroutine_v3", "coroutine")
-TALKING = ("on_close", "gather", "sender", "students")  # what they print: talking_demos_test.py
+TALKING = ("on_close", "gather", "sender", "students", "polling")  # what they print: talking_demos_test.py
 THREADS = ("background_loop", "thread_push")  # thread_demos_test.py
 BANNER_LINES_MAX = 15
 

@@ -12,7 +12,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import python_suite  # noqa: E402
-from demo_runs import LANGUAGES, ROUNDING_SECONDS, DemoCase, lines_of, start, texts_of  # noqa: E402
+from demo_runs import LANGUAGES, ROUNDING_SECONDS, DemoCase, lines_of, output, start, texts_of  # noqa: E402
 
 SCALE = 0.2  # half a program second lies between what must not change places: 100 ms for a busy machine to be late
 STAMP = re.compile(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\]")
@@ -200,6 +200,54 @@ class Students(TalkingCase):
         self.check_parts("students", 5, check)
 
 
+class Polling(TalkingCase):
+    HEARD = re.compile(r"(\w+) +(\S+) s: (.*)")
+    NEWS = ["sunny", "cloudy", "windy", "rain"]
+
+    def heard(self, lines, who):
+        """(what, how late)"""
+        found = [self.HEARD.fullmatch(line.text) for line in lines]
+        return [(match[1], float(match[2])) for match in found if match[3] == who]
+
+    def table(self, language):
+        """of each way: heard, requests, bytes sent and received, bytes for each news, seconds of the latest"""
+        rows = {}
+        for row in re.findall(r"^(\w[\w ]+?) +(\d)/4 +(\d+) +(\d+) +(\d+) +(\d+) +(\S+) s$",
+                              output("polling", language, SCALE), re.MULTILINE):
+            rows[row[0]] = [float(number) for number in row[1:]]
+        return rows
+
+    def test_who_polls_hears_late_and_misses_what_has_changed_again(self):
+        def check(lines):
+            heard = self.heard(lines, "polling")
+            self.assertEqual([what for what, _ in heard], ["sunny", "windy", "rain"])
+            self.assertGreater(max(late for _, late in heard), 0.2)
+
+        self.check_in_both_languages(check, "polling")
+
+    def test_who_waits_for_the_answer_and_who_is_told_hear_all_of_it_at_once(self):
+        def check(lines):
+            for who in ("long polling", "WebSocket"):
+                heard = self.heard(lines, who)
+                self.assertEqual([what for what, _ in heard], self.NEWS)
+                self.assertLess(max(late for _, late in heard), 0.5)
+
+        self.check_in_both_languages(check, "polling")
+
+    def test_the_table_counts_requests_and_bytes_of_each(self):
+        for language in LANGUAGES:
+            rows = self.table(language)
+            self.assertEqual(list(rows), ["polling", "long polling", "WebSocket"])
+            self.assertTrue(14 <= rows["polling"][1] <= 20, rows)
+            self.assertEqual(rows["long polling"][1], 6)
+            self.assertEqual(rows["WebSocket"][1], 1)
+            for heard, _, sent, received, per_news, _ in rows.values():
+                self.assertEqual(per_news, (sent + received) // heard)
+            per_news = [row[4] for row in rows.values()]
+            self.assertGreater(per_news[0], 2 * per_news[1])
+            self.assertGreater(per_news[1], 2 * per_news[2])
+
+
 class Sender(TalkingCase):
     WAITS = re.compile(r"send (\d+) waits: of (\S+) MiB (\S+) have arrived, "
                        r"(\S+) wait in its kernel, (\S+) in its queue")
@@ -322,6 +370,6 @@ if __name__ == "__main__":
     # They sleep more than they work: all at once, before the cases look at what was printed.
     with concurrent.futures.ThreadPoolExecutor() as together:
         runs = [together.submit(lines_of, name, language, SCALE)
-                for name in ("on_close", "gather", "sender", "students") for language in LANGUAGES]
+                for name in ("on_close", "gather", "sender", "students", "polling") for language in LANGUAGES]
         concurrent.futures.wait(runs)  # what went wrong shows in the case that looks at it: a failed run is not cached
     python_suite.main()

@@ -33,7 +33,8 @@ WITHOUT_A_LOOP = {"sync": [], "sync_slow": SCALED, "callback": SCALED, "generato
 DEMOS = {"coroutine": SCALED, "future_task": [], "http_hello": [], "ws_echo": [], "ws_broadcast": [],
          "on_close": SCALED, "gather": SCALED, "sender": ["--case", "b", "--scale", "0.2"],
          "background_loop": ["--scale", "0.2"], "thread_push": ["--ticks", "3", "--clients", "2", "--scale", "0.1"],
-         "students": SCALED, "large_file": [], "postgres": SCALED, "databases": SCALED, "chat": [], "stepwise_site": []}
+         "students": SCALED, "polling": SCALED, "large_file": [], "postgres": SCALED, "databases": SCALED, "chat": [],
+         "stepwise_site": []}
 PROGRAMS = ["three_awaits", "one_turn", "from_asyncio", "handshake"]
 NOT_SIMULATED = {line.split()[0] for line in (ROOT / "demos" / "not_simulated.txt").read_text().splitlines()
                  if not line.startswith("#")} | {"one_turn", "from_asyncio", "handshake"}
