@@ -299,6 +299,15 @@ class ScreenTest(unittest.TestCase):
         self.press("q", "^ended with 134")
         self.assert_as_before()
 
+    def test_a_key_that_is_pressed_before_the_program_has_a_loop_is_not_lost(self):
+        begins, crashes = self.folder / "begins", BUILD / "tests" / "tooling" / "crashing_program"
+        os.mkfifo(begins)
+        self.start(STEP, "--name", "late", "--", "/bin/sh", "-c", f"read line <{begins}; exec {crashes}")
+        self.wait_for("viewing 0 of 0")
+        self.press("c", "viewing 0 of 0")
+        begins.write_text("now\n", encoding="utf-8")
+        self.wait_for("was ended by signal 6")
+
     def test_chinese_fits_its_panels(self):
         self.start(STEP, "--lang", "zh", "--", DEMOS / "future_task")
         screen = self.wait_for("看的是")

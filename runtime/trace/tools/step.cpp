@@ -129,7 +129,6 @@ void walk(const Options& options, Stage& stage, Listener& listener, Recording& r
     Screen screen(folders_above(options.words[0]));
     Stepper stepper(recording, shown.language, options.everything, true);
     Terminal terminal;
-    bool begun = false;
     for (bool goes_on = true; goes_on;) {
         // Asked before the socket is read: what it told last is there by now.
         bool ended = stage.has_ended();
@@ -141,7 +140,6 @@ void walk(const Options& options, Stage& stage, Listener& listener, Recording& r
         }
         stepper.follow();
         if (ended && !recording.reader().has_header()) return;
-        if (!begun && !recording.events().empty()) begun = stepper.press({Key::letter, 'n'});
         // The answer to a command comes at once; whether the program has ended is looked at now and then.
         goes_on = show_and_ask(terminal, screen, stepper, recording, shown, stepper.runs() ? 5 : 100);
         if (std::string command = stepper.take_command(); !command.empty()) listener.command(command);

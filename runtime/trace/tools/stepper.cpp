@@ -4,8 +4,19 @@
 
 namespace stepwise::trace {
 
+namespace {
+
+constexpr std::size_t early_keys_max = 256;
+
+}  // namespace
+
 bool Stepper::press(Pressed pressed) {
     if (pressed.key == Key::interrupted) return false;
+    if ((live_ && !begun_) || !early_.empty()) return keep(pressed);
+    return press_now(pressed);
+}
+
+bool Stepper::press_now(Pressed pressed) {
     if (question_ != Question::none) return press_in_question(pressed);
     if (pressed.key == Key::none || pressed.key == Key::resized) return true;
     said_.clear();
@@ -28,6 +39,12 @@ bool Stepper::press(Pressed pressed) {
         default:
             return true;
     }
+}
+
+bool Stepper::keep(Pressed pressed) {
+    if (pressed.key == Key::letter && pressed.letter == 'q') return false;
+    if (pressed.key != Key::none && early_.size() < early_keys_max) early_.push_back(pressed);
+    return true;
 }
 
 bool Stepper::press_letter(char letter) {
@@ -80,10 +97,14 @@ void Stepper::go(Wanted wanted, std::string command, std::string nothing) {
     }
     // What has come and is not wanted lies behind: only what comes now is looked at.
     timeline_.seek(recording_.events().size());
+    await(std::move(wanted), std::move(command), std::move(nothing));
+    ask(asked_);
+}
+
+void Stepper::await(Wanted wanted, std::string command, std::string nothing) {
     awaited_ = std::move(wanted);
     asked_ = std::move(command);
     nothing_ = std::move(nothing);
-    ask(asked_);
 }
 
 void Stepper::ask(const std::string& command) {
@@ -92,9 +113,22 @@ void Stepper::ask(const std::string& command) {
 }
 
 void Stepper::follow() {
+    follow_events();
+    while (!awaited_ && begun_ && !early_.empty()) {
+        Pressed pressed = early_.front();
+        early_.pop_front();
+        press_now(pressed);
+    }
+}
+
+void Stepper::follow_events() {
     const std::vector<Record>& events = recording_.events();
     for (; looked_at_ < events.size(); ++looked_at_) {
         if (events[looked_at_].kind == Kind::held) held_ = events[looked_at_].detail == 0;
+    }
+    if (live_ && !begun_ && !events.empty()) {
+        begun_ = true;
+        await([this](const Record& event) { return is_shown(event); }, "step handle", "");
     }
     if (follows_) return timeline_.seek(events.size());
     if (!awaited_) return;

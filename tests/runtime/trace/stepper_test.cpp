@@ -81,6 +81,10 @@ TEST_CASE("a keyframe begins the state anew, whatever was lost") {
     CHECK(told(timeline.state()) == "task 7 frames 8 9\nruns 0");
 }
 
+Pressed pressed(char letter) {
+    return {letter == '\n' ? Key::enter : letter == '\x1b' ? Key::escape : Key::letter, letter};
+}
+
 struct Person {
     Recording recording;
     Stepper stepper;
@@ -91,10 +95,7 @@ struct Person {
         : recording(made.recording()), stepper(recording, Language::english, false, false) {}
     bool press(std::string_view letters) {
         bool goes_on = true;
-        for (char letter : letters) {
-            Pressed pressed{letter == '\n' ? Key::enter : letter == '\x1b' ? Key::escape : Key::letter, letter};
-            goes_on = stepper.press(pressed);
-        }
+        for (char letter : letters) goes_on = stepper.press(pressed(letter));
         return goes_on;
     }
     Grid look(Size size = {80, 24}) {
@@ -202,42 +203,92 @@ TEST_CASE("texts are broken at blanks, and between wide letters") {
     CHECK(wrapped("", 5) == std::vector<std::string>{""});
 }
 
-TEST_CASE("at the end of what has come n lets the program take a step, and follows it to what is told") {
-    HandMade whole = one_sleep();
-    const std::size_t head = sizeof(Header);
+// A program whose trace comes piece by piece.
+struct Live {
+    explicit Live(HandMade made = one_sleep()) : whole(std::move(made)) {}
+    void come(std::size_t bytes) {
+        recording.receive_data(std::span(whole.bytes()).subspan(come_to, bytes));
+        come_to += bytes;
+        stepper.follow();
+    }
+    // Until so many events are there.
+    void come_until(std::size_t events) {
+        while (recording.events().size() < events) come(sizeof(Record));
+    }
+    void come_all() { come(whole.bytes().size() - come_to); }
+    void press(std::string_view letters) {
+        for (char letter : letters) CHECK(stepper.press(pressed(letter)));
+    }
+    HandMade whole;
+    std::size_t come_to = 0;
     Recording recording;
-    Stepper stepper(recording, Language::english, false, true);
-    auto bytes = std::span(whole.bytes());
-    recording.receive_data(bytes.first(head));
-    stepper.follow();
-    stepper.press({Key::letter, 'n'});
+    Stepper stepper{recording, Language::english, false, true};
+};
+
+TEST_CASE("at the end of what has come n lets the program take a step, and follows it to what is told") {
+    Live live;
+    Stepper& stepper = live.stepper;
+    live.come_until(1);
+    CHECK(stepper.timeline().position() == 1);
+    live.press("n");
     CHECK(stepper.take_command() == "step handle");
     CHECK(stepper.take_command() == "");
     CHECK(stepper.runs());
-    recording.receive_data(bytes.subspan(head));
-    stepper.follow();
-    CHECK(stepper.timeline().position() == 1);
-    stepper.press({Key::letter, 'n'});
+    live.come_all();
+    CHECK(stepper.timeline().position() == 2);
+    live.press("n");
     CHECK(stepper.take_command() == "");
-    stepper.press({Key::letter, 'c'});
+    live.press("c");
     CHECK(stepper.take_command() == "continue");
     CHECK(stepper.timeline().position() == 14);
     stepper.ended();
-    stepper.press({Key::letter, 'n'});
+    live.press("n");
     CHECK(stepper.footer() == " this is the last step");
     CHECK(!stepper.runs());
+}
+
+TEST_CASE("keys that are pressed before the program has told anything are kept: they count from its first step") {
+    for (std::string_view keys : {"c", "nnp", "/woken\n", "nnnnnnc", "t"}) {
+        Live early;
+        early.press(keys);
+        CHECK(early.stepper.take_command() == "");
+        early.come_all();
+
+        Live late;
+        late.come_all();
+        late.press(keys);
+        CHECK(early.stepper.timeline().position() == late.stepper.timeline().position());
+        CHECK(early.stepper.take_command() == late.stepper.take_command());
+        CHECK(early.stepper.footer() == late.stepper.footer());
+    }
+    Live live;
+    live.press("nn");
+    CHECK(!live.stepper.press({Key::letter, 'q'}));
+    CHECK(!live.stepper.press({Key::interrupted}));
+}
+
+TEST_CASE("each key that was pressed early takes its own step of the program") {
+    Live live;
+    live.press("nn");
+    live.come_until(1);
+    CHECK(live.stepper.take_command() == "step handle");
+    live.come_until(2);
+    CHECK(live.stepper.take_command() == "step handle");
+    live.come_until(3);
+    CHECK(live.stepper.take_command() == "");
 }
 
 TEST_CASE("a stop at which nothing happened that is told is passed: the gate is asked again") {
     HandMade made;
     made.add({.kind = Kind::held});
-    Recording recording = made.recording();
-    Stepper stepper(recording, Language::english, false, true);
-    stepper.follow();
-    CHECK(!stepper.runs());
-    stepper.press({Key::letter, 'u'});
-    CHECK(stepper.take_command() == "step turn");
-    CHECK(stepper.runs());
+    made.add({.kind = Kind::held});
+    Live live(made);
+    live.come_until(1);
+    CHECK(live.stepper.take_command() == "step handle");
+    CHECK(live.stepper.runs());
+    live.come_until(2);
+    CHECK(live.stepper.take_command() == "step handle");
+    CHECK(live.stepper.runs());
 }
 
 }  // namespace
