@@ -5,8 +5,8 @@
 //
 // Streams have it as their own; `net::send_file` is for whoever has a Transport. Nobody else writes meanwhile. Never
 // more than a block of the file is in our memory, and a peer that does not read holds it up. Cancel-safe in that no
-// operation is left; how much was sent is not known then. The loop's thread. Simplified: a disk that is slower than the
-// kernel reads ahead holds up the loop in sendfile.
+// operation is left; how much was sent is not known then. Who overwrites a file in place changes what is on its way:
+// replace it by rename. The loop's thread. Simplified: a disk slower than the kernel reads ahead holds up the loop.
 #pragma once
 
 #include <stepwise/net/transport.hpp>
@@ -28,6 +28,9 @@ public:
 
 // Waits until the transport has nothing queued; throws if it is lost.
 using AllIsSent = std::function<Coro<void>(Transport& transport)>;
+
+// Whether send_file leaves it to the kernel: else the connection is TLS, or simulated.
+bool is_sent_by_kernel(const Transport& transport) noexcept;
 
 // `length` bytes from `offset` on. Throws FileEndedError, std::system_error of the file (with its path) or of the
 // connection.

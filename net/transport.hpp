@@ -102,6 +102,8 @@ public:
     void write_end();
     // Somebody sent so much past the outbox, which was empty (see send_file).
     void note_sent(std::size_t bytes) noexcept;
+    // Their send found that the connection is broken: it is lost.
+    void note_send_failed(int error) noexcept { fail(error); }
     // Sends what is corked now instead of at the turn's end.
     void flush() noexcept;
 

@@ -74,7 +74,7 @@ void Connection::drained() {
         return;
     }
     if (running_ != nullptr && running_->streams != nullptr) {
-        write_tick_ = 0;
+        if (!sends_file_) write_tick_ = 0;
         return running_->streams->writer.drained_.set();
     }
     if (phase_ != Phase::response) return;
@@ -144,7 +144,11 @@ void Connection::sweep(int tick) {
 void Connection::sweep_running(int tick) {
     if (write_tick_ != 0 && transport_->acknowledged_bytes() > acknowledged_bytes_) {
         write_tick_ = 0;
-        must_wait_to_write();
+        if (sends_file_) {
+            watch_peer();
+        } else {
+            must_wait_to_write();
+        }
     }
     const bool body_is_late = phase_ == Phase::stream && tick > deadline_tick_;
     const bool peer_takes_nothing = write_tick_ != 0 && tick > write_tick_;

@@ -39,6 +39,9 @@ public:
     BodyFraming write_head(ResponseWriter& writer);
     // Says so to sweep(), which watches whether the peer takes anything.
     bool must_wait_to_write() noexcept;
+    // In between it watches that of a file that the kernel sends.
+    void begin_file() noexcept;
+    void end_file() noexcept;
     // Of a callback's exchange, which lets go of the connection.
     void answered(ServedRequest& exchange, Response response);
     // A coroutine's exchange ends without an answer.
@@ -94,6 +97,7 @@ private:
     void go_on();
     void end_of_input();
     void sweep_running(int tick);
+    void watch_peer() noexcept;
     void let_go_of_running() noexcept;
     ServedRequest& own_exchange();
     void give_back(Request& request);
@@ -119,6 +123,7 @@ private:
     bool http_1_0_ = false;
     bool going_away_ = false;
     bool end_received_ = false;
+    bool sends_file_ = false;
 };
 
 // What an UpgradeHandler takes over.

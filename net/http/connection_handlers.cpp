@@ -205,12 +205,26 @@ BodyFraming Connection::write_head(ResponseWriter& writer) {
 }
 
 bool Connection::must_wait_to_write() noexcept {
+    if (sends_file_) return true;
     if (!transport_->is_full()) return false;
-    if (write_tick_ == 0) {
-        write_tick_ = server().tick() + server().options().write_timeout_seconds;
-        acknowledged_bytes_ = transport_->acknowledged_bytes();
-    }
+    if (write_tick_ == 0) watch_peer();
     return true;
+}
+
+void Connection::watch_peer() noexcept {
+    write_tick_ = server().tick() + server().options().write_timeout_seconds;
+    acknowledged_bytes_ = transport_->acknowledged_bytes();
+}
+
+void Connection::begin_file() noexcept {
+    sends_file_ = true;
+    watch_peer();
+}
+
+void Connection::end_file() noexcept {
+    sends_file_ = false;
+    write_tick_ = 0;
+    transport_->set_options(server().options().transport);
 }
 
 void Connection::body_wanted() {

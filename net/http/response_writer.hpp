@@ -20,6 +20,14 @@
 #include <stepwise/runtime/sync/event.hpp>
 #include <string_view>
 
+namespace stepwise {
+class File;
+}  // namespace stepwise
+
+namespace stepwise::net {
+class Transport;
+}  // namespace stepwise::net
+
 namespace stepwise::http {
 
 struct ServedRequest;
@@ -39,6 +47,9 @@ public:
     // written to a client that wants no body (HEAD; 204, 304) is dropped. std::logic_error for more than the content
     // length. Cancelled in its wait, the bytes are on their way all the same.
     Coro<void> write(std::string_view bytes);
+    // The same of a part of a file: by the kernel alone where that pays and can be (see send_file.hpp), else piece by
+    // piece. One that is too short is net::FileEndedError, behind all that it had. `file` outlives the call.
+    Coro<void> write_file(File& file, std::uint64_t offset, std::uint64_t length);
     // Without a wait. False: nothing was written, as the client does not take what is written already, or is gone.
     bool try_write(std::string_view bytes);
 
@@ -58,6 +69,10 @@ private:
 
     void send_head();
     void put(std::string_view bytes);
+    void count_written(std::uint64_t bytes);
+    Coro<void> write_pieces(File& file, std::uint64_t offset, std::uint64_t length);
+    Coro<void> send_by_kernel(File& file, std::uint64_t offset, std::uint64_t length);
+    Coro<void> wait_until_sent(net::Transport& transport);
     // Writes what ends the body. False: it is not complete, and cannot be.
     bool finish();
     void lose() noexcept;

@@ -17,13 +17,10 @@
 #include <array>
 #include <cerrno>
 #include <system_error>
-#include <vector>
 
 namespace stepwise::http {
 
 namespace {
-
-constexpr std::size_t piece_bytes = 64 * 1024;
 
 struct TypeOfExtension {
     std::string_view extension;
@@ -93,19 +90,6 @@ std::optional<std::string> file_path(const Request& request, std::string_view pa
     return wanted;
 }
 
-Coro<void> write_part(File& file, ByteRange range, std::vector<char>& piece, ResponseWriter& out) {
-    std::uint64_t left = range.size();
-    std::uint64_t offset = range.first;
-    while (left > 0) {
-        const std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(left, piece.size()));
-        const std::size_t count = co_await file.read_at(offset, std::span(piece.data(), wanted));
-        if (count == 0) co_return;  // it has become shorter: the connection breaks off
-        co_await out.write(std::string_view(piece.data(), count));
-        offset += count;
-        left -= count;
-    }
-}
-
 std::string random_boundary() {
     Entropy& entropy = EventLoop::current().entropy();
     return fmt::format("{:08x}{:08x}{:08x}", entropy(), entropy(), entropy());
@@ -139,9 +123,8 @@ Coro<void> write_file(const Request& request, ResponseWriter& out, File& file, s
     out.set_content_length(length);
     co_await out.write(std::string_view());
     if (!out.wants_body() || length == 0) co_return;
-    std::vector<char> piece(static_cast<std::size_t>(std::min<std::uint64_t>(length, piece_bytes)));
     if (!ranges) {
-        co_await write_part(file, ByteRange(0, size - 1), piece, out);
+        co_await out.write_file(file, 0, size);
         co_return;
     }
     for (std::size_t index = 0; index < ranges->size(); ++index) {
@@ -149,7 +132,8 @@ Coro<void> write_file(const Request& request, ResponseWriter& out, File& file, s
             const std::string part_head = parts->part_head(index);
             co_await out.write(part_head);
         }
-        co_await write_part(file, (*ranges)[index], piece, out);
+        const ByteRange range = (*ranges)[index];
+        co_await out.write_file(file, range.first, range.size());
     }
     if (!parts) co_return;
     const std::string end = parts->end();

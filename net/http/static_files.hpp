@@ -5,8 +5,9 @@
 //     std::string url = files.url("css/site.css");   // "/static/css/site.css?v=…", new when the file is
 //
 // What lies outside of the folder cannot be reached: no "..", and no symbolic link, wherever it leads. A path with a
-// segment that begins with a dot is none. Files are opened in a thread and read piece by piece, one piece in memory for
-// each download. Copies share one folder; handlers keep it. Any thread may use url().
+// segment that begins with a dot is none. Files are opened in a thread; the kernel sends them, or one piece is in
+// memory for each download (see ResponseWriter::write_file). Copies share one folder; handlers keep it. Any thread may
+// use url().
 #pragma once
 
 #include <functional>

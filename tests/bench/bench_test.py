@@ -76,6 +76,8 @@ class SmokeTest(unittest.TestCase):
         rows = self.run_bench("net")
         for case in net.CASES:
             with self.subTest(case=case):
+                if any(row["case"] == case and "skipped" in row for row in rows):
+                    self.skipTest(next(row["skipped"] for row in rows if row["case"] == case))
                 servers = {row["server"] for row in rows if row["case"] == case and row["last"]}
                 self.assertLessEqual({"stepwise, epoll", "stepwise, io_uring"}, servers)
 

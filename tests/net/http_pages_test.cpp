@@ -1,20 +1,17 @@
-// A server's files, its log, and what it believes of where requests come from and who sends them.
+// A server's log, and what it believes of where requests come from and who sends them.
 #include <stepwise/tests/net/http_support.hpp>
 
 #include <fcntl.h>
 #include <stepwise/net/http/access_log.hpp>
-#include <stepwise/net/http/beneath.hpp>
 #include <stepwise/net/http/error_page.hpp>
 #include <stepwise/net/http/http_error.hpp>
 #include <stepwise/net/http/response_writer.hpp>
-#include <stepwise/net/http/static_files.hpp>
 #include <stepwise/net/http/trusted_proxies.hpp>
 #include <stepwise/net/http/xsrf.hpp>
 #include <stepwise/tests/left_out.hpp>
 #include <stepwise/tests/net/http/request_of.hpp>
 
 #include <doctest/doctest.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 using namespace net_test;
@@ -25,165 +22,11 @@ using http::test::request_of;
 
 namespace {
 
-void put(const std::string& path, std::string_view bytes) {
-    UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644));
-    REQUIRE(file);
-    REQUIRE(::write(file.get(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
-}
-
-// A folder that is gone with the test.
-struct Folder {
-    Folder() {
-        char name[] = "/tmp/stepwise_pages_XXXXXX";
-        path = ::mkdtemp(name);
-        ::mkdir((path + "/public").c_str(), 0755);
-        ::mkdir((path + "/public/sub").c_str(), 0755);
-        ::mkdir((path + "/public/empty").c_str(), 0755);
-        put(path + "/secret.txt", "secret");
-        put(path + "/public/a.txt", "0123456789");
-        put(path + "/public/.hidden", "hidden");
-        put(path + "/public/large.bin", large);
-        put(path + "/public/none.txt", "");
-        put(path + "/public/with space.html", "<p>");
-        put(path + "/public/sub/index.html", "<h1>");
-        REQUIRE(::symlink("../secret.txt", (path + "/public/link.txt").c_str()) == 0);
-        REQUIRE(::symlink("..", (path + "/public/up").c_str()) == 0);
-        REQUIRE(::symlink("a.txt", (path + "/public/inner.txt").c_str()) == 0);
-        REQUIRE(::mkfifo((path + "/public/pipe").c_str(), 0644) == 0);
-    }
-    ~Folder() {
-        for (std::string name : {"a.txt", ".hidden", "large.bin", "none.txt", "with space.html", "sub/index.html",
-                                 "link.txt", "up", "inner.txt", "pipe"}) {
-            ::unlink((path + "/public/" + name).c_str());
-        }
-        for (std::string name : {"/public/sub", "/public/empty", "/public"}) ::rmdir((path + name).c_str());
-        ::unlink((path + "/secret.txt").c_str());
-        ::rmdir(path.c_str());
-    }
-
-    std::string path;
-    std::string large = pattern(300'000);
-};
-
-struct Scene : Served {
-    Scene() : files(folder.path + "/public", "/static/") {
-        Router router;
-        router.get("/static/{path...}", files.handler());
-        serve(std::move(router));
-    }
-    Answer ask(std::string_view target, std::string_view fields = {}) {
-        Peer client = connect();
-        client.send(get(target, fields));
-        return read_answer(client);
-    }
-
-    Folder folder;
-    http::StaticFiles files;
-};
-
-std::string value_of(const Answer& answer, std::string_view name) {
-    const std::string line = "\r\n" + std::string(name) + ": ";
-    const std::size_t begin = answer.head.find(line);
-    if (begin == std::string::npos) return {};
-    const std::size_t from = begin + line.size();
-    return answer.head.substr(from, answer.head.find("\r\n", from) - from);
-}
-
 Coro<> stream(const Request&, http::ResponseWriter& out) {
     co_await out.write("12345678");
 }
 
 }  // namespace
-
-TEST_CASE("files are served with their type, length and validators, small, large and empty") {
-    Scene scene;
-    Answer answer = scene.ask("/static/a.txt");
-    CHECK(answer.status == 200);
-    CHECK(answer.body == "0123456789");
-    CHECK(answer.has("Content-Type: text/plain; charset=utf-8\r\n"));
-    CHECK(answer.has("X-Content-Type-Options: nosniff\r\n"));
-    CHECK(answer.has("Accept-Ranges: bytes\r\n"));
-    CHECK(answer.has("Cache-Control: no-cache\r\n"));
-    CHECK(scene.ask("/static/large.bin").body == scene.folder.large);
-    answer = scene.ask("/static/none.txt");
-    CHECK(answer.status == 200);
-    CHECK(answer.has("Content-Length: 0\r\n"));
-    CHECK(scene.ask("/static/with%20space.html").body == "<p>");
-    CHECK(scene.ask("/static/sub/").body == "<h1>");
-    answer = scene.ask("/static/sub?x=1");
-    CHECK(answer.status == 308);
-    CHECK(answer.has("Location: /static/sub/?x=1\r\n"));
-    Peer client = scene.connect();
-    client.send("HEAD /static/a.txt HTTP/1.1\r\nHost: test\r\n\r\n" + get("/static/a.txt"));
-    CHECK(read_answer(client, true).has("Content-Length: 10\r\n"));
-    CHECK(read_answer(client).body == "0123456789");
-}
-
-TEST_CASE("nothing outside of the folder is reached, by no path and by no link") {
-    Scene scene;
-    for (std::string target :
-         {"/static/../secret.txt", "/static/..%2fsecret.txt", "/static/%2e%2e/secret.txt",
-          "/static/sub/../../secret.txt", "/static/link.txt", "/static/up/secret.txt", "/static/inner.txt",
-          "/static//etc/passwd", "/static/%2fetc/passwd", "/static/.hidden", "/static/sub/.", "/static/a.txt/",
-          "/static/a.txt/b", "/static/..\\secret.txt", "/static/pipe", "/static/none", "/static/empty/", "/static/",
-          "/static/sub//index.html"}) {
-        CAPTURE(target);
-        CHECK(scene.ask(target).status == 404);
-    }
-    http::FolderRoot root(scene.folder.path + "/public");
-    for (std::string path : {"../secret.txt", "sub/../../secret.txt", "/etc/passwd", "", "./a.txt"}) {
-        CAPTURE(path);
-        CHECK_FALSE(root.open(path).fd);
-    }
-    CHECK_THROWS_AS(http::StaticFiles("/no/such/folder"), std::system_error);
-}
-
-TEST_CASE("what the client has already, and parts of it") {
-    Scene scene;
-    const std::string etag = value_of(scene.ask("/static/a.txt"), "ETag");
-    REQUIRE_FALSE(etag.empty());
-    Answer answer = scene.ask("/static/a.txt", "If-None-Match: " + etag + "\r\n");
-    CHECK(answer.status == 304);
-    CHECK(value_of(answer, "ETag") == etag);
-    CHECK(scene.ask("/static/a.txt", "If-Match: \"other\"\r\n").status == 412);
-    answer = scene.ask("/static/a.txt", "Range: bytes=2-4\r\n");
-    CHECK(answer.status == 206);
-    CHECK(answer.body == "234");
-    CHECK(answer.has("Content-Range: bytes 2-4/10\r\n"));
-    CHECK(scene.ask("/static/large.bin", "Range: bytes=-100000\r\n").body == scene.folder.large.substr(200'000));
-    answer = scene.ask("/static/a.txt", "Range: bytes=10-\r\n");
-    CHECK(answer.status == 416);
-    CHECK(answer.has("Content-Range: bytes */10\r\n"));
-    CHECK(scene.ask("/static/a.txt", "Range: bytes=2-4\r\nIf-Range: \"other\"\r\n").status == 200);
-    answer = scene.ask("/static/a.txt", "Range: bytes=0-1,5-6\r\n");
-    CHECK(answer.status == 206);
-    CHECK(answer.body.find("Content-Range: bytes 5-6/10\r\n\r\n56\r\n--") != std::string::npos);
-    CHECK(answer.body.ends_with("--\r\n"));
-}
-
-TEST_CASE("a URL with the version of a file may be kept, until the file is another") {
-    Scene scene;
-    const std::string url = scene.files.url("a.txt");
-    REQUIRE(url.starts_with("/static/a.txt?v="));
-    CHECK(scene.ask(url).has("Cache-Control: public, max-age=31536000, immutable\r\n"));
-    CHECK(scene.files.url("none at all.txt") == "/static/none%20at%20all.txt");
-    CHECK(scene.files.url("../secret.txt") == "/static/../secret.txt");
-    put(scene.folder.path + "/public/a.txt", "changed: it is longer now");
-    CHECK(scene.ask(url).has("Cache-Control: no-cache\r\n"));
-    CHECK(scene.files.url("a.txt") != url);
-}
-
-TEST_CASE("a file that becomes shorter while it is sent breaks the connection off") {
-    if (is_left_out_on_simulator("its disk has a copy of each file")) return;
-    Scene scene;
-    put(scene.folder.path + "/public/large.bin", std::string(20'000'000, 'x'));
-    Peer client = scene.connect(64 * 1024);
-    client.send(get("/static/large.bin"));
-    client.read_until("\r\n\r\n");
-    REQUIRE(::truncate((scene.folder.path + "/public/large.bin").c_str(), 1000) == 0);
-    CHECK(client.read_to_end().size() < 20'000'000);
-    CHECK(scene.lost.size() == 1);
-}
 
 TEST_CASE("the log has a line for each answer, which no client can forge") {
     Served served;

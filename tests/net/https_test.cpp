@@ -3,10 +3,13 @@
 #include <stepwise/tests/net/tls_support.hpp>
 
 #include <stepwise/net/http/client.hpp>
+#include <stepwise/net/http/response_writer.hpp>
+#include <stepwise/runtime/file.hpp>
 #include <stepwise/ws/client.hpp>
 #include <stepwise/ws/route.hpp>
 
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 using namespace net_test;
 using http::Request;
@@ -20,6 +23,19 @@ Coro<void> echo_messages(ws::Connection& connection) {
     while (auto message = co_await connection.receive()) co_await connection.send(message->data());
 }
 
+// What a server of static files does with one.
+struct FileOnDisk {
+    ~FileOnDisk() { calls::unlink(path.c_str()); }
+    Coro<> send(const Request&, http::ResponseWriter& out) {
+        File file = co_await File::open(path);
+        out.set_content_length(size);
+        co_await out.write_file(file, 0, size);
+    }
+
+    std::string path = "/tmp/stepwise_https_" + std::to_string(::getpid());
+    std::uint64_t size = 0;
+};
+
 struct Scene : Served {
     explicit Scene(http::ServerOptions options = {}) : gate(*this) {
         Router router;
@@ -28,6 +44,8 @@ struct Scene : Served {
         router.post("/size",
                     [](const Request& request) { return Response::text(std::to_string(request.body().size())); });
         router.get("/slow", [this](const Request& request) { return answer_after(gate, request); });
+        router.get("/file",
+                   [this](const Request& request, http::ResponseWriter& out) { return file.send(request, out); });
         router.get("/ws", ws::coroutine(echo_messages));
         options.tls = server_context();
         options.parser.body_bytes_max = 2 * large_bytes;
@@ -52,6 +70,7 @@ struct Scene : Served {
 
     static constexpr std::size_t large_bytes = 3 * 1024 * 1024;
     Gate gate;
+    FileOnDisk file;
 };
 
 std::string answered(TlsPeer& client, std::size_t bytes) {
@@ -97,6 +116,18 @@ TEST_CASE("https is fetched as http is") {
     post.method = "POST";
     post.body = pattern(Scene::large_bytes);
     CHECK(scene.fetched(std::move(post)).body == std::to_string(Scene::large_bytes));
+}
+
+TEST_CASE("a file goes through TLS piece by piece, whole") {
+    Scene scene;
+    scene.file.size = Scene::large_bytes;
+    scene.run(write_file(scene.file.path, pattern(Scene::large_bytes)));
+    CHECK(scene.fetched(scene.request("/file")).body == pattern(Scene::large_bytes));
+    scene.file.size += 1;
+    const FetchResponse cut = scene.fetched(scene.request("/file"));
+    REQUIRE(cut.error);
+    CHECK(cut.error->kind == Kind::connection_lost);
+    CHECK(scene.lost.size() == 1);
 }
 
 TEST_CASE("a fetch tells a server that is not trusted by kind, reason and URL") {

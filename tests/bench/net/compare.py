@@ -7,7 +7,8 @@ Machines are shared and noisy. So the servers of a case take turns, each run sta
 whose two floors differ by over 25 % are dropped, and the median of the ratios is told, with the bounds of its 90 %
 interval. By default server and client share CPU 0, which makes batches the same in each run; --two-cpus puts the
 client on CPU 1. The cases of loops compare --threads 2 with one loop, on CPUs 0 and 1: what does a request cost more of
-CPU when another loop works beside? --smoke takes a moment of each case and judges nothing: do all the parts still work?
+CPU when another loop works beside? file and tls-64 are put to nginx instead, by rate (nginx.py). --smoke takes a moment
+of each case and judges nothing: do all the parts still work?
 """
 
 import argparse
@@ -21,6 +22,8 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests" / "interop"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import nginx  # noqa: E402
 from server_process import ServerProcess  # noqa: E402
 
 FLOOR_DRIFT_MAX = 1.25
@@ -39,7 +42,7 @@ CASES = {
     "loops-64": ["--connections", "64"],
     "loops-512": ["--connections", "512"],
     "idle": ["--connections", "5000"],
-}
+} | {case: [] for case in nginx.CASES}
 KINDS = {"http": "http", "ws": "echo", "broadcast": "broadcast", "loops": "http", "idle": "idle"}
 DEMOS = {"http": "http_hello", "ws": "ws_echo", "broadcast": "ws_broadcast", "loops": "http_hello", "idle": "ws_echo"}
 
@@ -166,12 +169,16 @@ def row(case, name, ratios, last, error):
 
 def text_of(one):
     title = f"{one['case']:17} {one['server']:28} "
+    if "skipped" in one:
+        return title + one["skipped"]
     if one["error"] or not one["last"]:
         return title + f"FAILED: {one['error'] or 'no run'}"
     if one["case"] == "idle":
         last = one["last"]
         return title + (f"{last['bytes_per_connection']:6.0f} bytes a connection, "
                         f"{last['open_cpu_us']:.1f} us to open it")
+    if one["case"] in nginx.CASES:
+        return title + nginx.text_of(one)
     if "ratio" not in one:
         return title + "no two floors agreed: the machine is too busy"
     return title + (f"{one['ratio']:6.2f} x floor  [{one['low']:.2f}, {one['high']:.2f}]  of {one['kept']} runs   "
@@ -212,7 +219,11 @@ def main(arguments):
     print(f"load before: {os.getloadavg()[0]:.1f}", flush=True)
     rows = []
     for case in options.chosen:
-        for one in bench.idle() if case == "idle" else bench.compare(case):
+        if case in nginx.CASES:
+            found = nginx.compare(case, bench, row)
+        else:
+            found = bench.idle() if case == "idle" else bench.compare(case)
+        for one in found:
             print(text_of(one), flush=True)
             rows.append(one)
     print(f"load after: {os.getloadavg()[0]:.1f}")
