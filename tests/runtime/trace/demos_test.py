@@ -33,8 +33,8 @@ WITHOUT_A_LOOP = {"sync": [], "sync_slow": SCALED, "callback": SCALED, "generato
 DEMOS = {"coroutine": SCALED, "future_task": [], "http_hello": [], "ws_echo": [], "ws_broadcast": [],
          "on_close": SCALED, "gather": SCALED, "sender": ["--case", "b", "--scale", "0.2"],
          "background_loop": ["--scale", "0.2"], "thread_push": ["--ticks", "3", "--clients", "2", "--scale", "0.1"],
-         "students": SCALED, "polling": SCALED, "large_file": [], "postgres": SCALED, "databases": SCALED, "chat": [],
-         "stepwise_site": []}
+         "students": SCALED, "polling": SCALED, "large_file": [], "files": [], "postgres": SCALED, "databases": SCALED,
+         "chat": [], "stepwise_site": []}
 PROGRAMS = ["three_awaits", "one_turn", "from_asyncio", "handshake"]
 NOT_SIMULATED = {line.split()[0] for line in (ROOT / "demos" / "not_simulated.txt").read_text().splitlines()
                  if not line.startswith("#")} | {"one_turn", "from_asyncio", "handshake"}
@@ -97,7 +97,7 @@ def show(trace, *words):
 
 # What the library does for a demo changes with it: lines of its files, calls, timers, what the kernel is asked.
 OF_THE_LIBRARY = re.compile(r"ready queue|Call #|Timer #|The kernel |The loop waits|returns\.$")
-OF_A_DEMO = re.compile(r"\b(?:\d\d_\w+\.cpp|chat\.cpp|room\.hpp|site\.cpp|course\.cpp)")
+OF_A_DEMO = re.compile(r"\b(?:\d\d_\w+\.cpp|chat\.cpp|files\.cpp|shelf\.cpp|room\.hpp|site\.cpp|course\.cpp)")
 FILE = re.compile(r"\b\w+\.[ch]pp\b")
 SCRUBBED = ((r"^ *\d+ +[\d.]+ s  ", ""), (r"(\w+\.[ch]pp):\d+", r"\1"), (r"([Dd]escriptor) \d+", r"\1"),
             (r"\b(Task)-\d+", r"\1"), (r" #\d+", ""), (r"\d+ bytes", "bytes"))
