@@ -104,6 +104,17 @@ class StepwiseCommandTest(unittest.TestCase):
                 code, out, _ = self.run_command("run", word, "--lang", "two words", "")
                 self.assertEqual((code, out), (0, f"gen_v2 in {self.home}:\n<--lang><two words><>"))
 
+    def test_with_watch_the_watcher_runs_it_and_gets_the_other_flags(self):
+        watcher = self.project / "demos" / "watch.py"
+        watcher.write_text("import sys\nprint('watch', sys.argv[1:])\n")
+        root = self.project.resolve()
+        code, out, errors = self.run_command("run", "7", "--port", "80", "--watch", "--x")
+        given = [str(root), str(root / "build"), "demos/gen_v2", "--port", "80", "--x"]
+        self.assertEqual((code, out), (0, f"watch {given}\n"))
+        self.assertIn("configuring build/", errors)
+        code, out, _ = self.run_command("run", "7", "--watched")
+        self.assertEqual((code, out), (0, f"gen_v2 in {self.home}:\n<--watched>"))
+
     def test_a_demo_in_a_folder_and_one_without_a_number_can_be_run(self):
         self.assertIn("client in", self.run_command("run", "12")[1])
         self.assertIn("chat in", self.run_command("run", "chat")[1])
