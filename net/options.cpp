@@ -130,7 +130,7 @@ Options& Options::add_integer(const std::string& name, const std::string& defaul
 }
 
 Options& Options::add_list(const std::string& name, std::vector<std::string>& target, std::string_view help) {
-    implementation_->app.add_option(name, target, std::string(help))->type_name("TEXT ...");
+    implementation_->app.add_option(name, target, std::string(help))->type_name("TEXT");
     return *this;
 }
 

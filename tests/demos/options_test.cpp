@@ -236,6 +236,36 @@ TEST_SUITE("Options") {
         }
     }
 
+    TEST_CASE("help lists flags of a program's own with type, help and default") {
+        bool verbose = false;
+        std::string name = "nobody";
+        int rooms = 4;
+        double limit = 1.5;
+        std::string color = "red";
+        std::vector<std::string> tags;
+        Options options("Own flags.");
+        options.add_flag("--verbose", verbose, "Say more")
+            .add_option("--name", name, "Who")
+            .add_option("--rooms", rooms, 1, 200, "How many")
+            .add_option("--limit", limit, 0.5, 2.5, "How far")
+            .add_choice("--color", color, {"red", "blue"}, "Which")
+            .add_list("--tag", tags, "What for");
+        const std::optional<Options::Leave> leave = parse(options, {"--help"});
+        REQUIRE(leave);
+        CHECK(leave->exit_code == 0);
+        // Without what lines them up.
+        std::string text;
+        for (const char byte : leave->text) {
+            if (byte != ' ' || text.empty() || text.back() != ' ') text += byte;
+        }
+        for (const char* line : {"\n --verbose Say more\n", "\n --name TEXT Who (default nobody)\n",
+                                 "\n --rooms N How many (default 4)\n", "\n --limit NUMBER How far (default 1.5)\n",
+                                 "\n --color red|blue Which (default red)\n", "\n --tag TEXT ... What for\n"}) {
+            CAPTURE(line);
+            CHECK(text.find(line) != std::string::npos);
+        }
+    }
+
     TEST_CASE("a program adds flags of its own") {
         bool verbose = false;
         std::string name = "nobody";

@@ -1,3 +1,4 @@
+#include <stepwise/net/http/fetch.hpp>
 #include <stepwise/net/http/serve.hpp>
 
 #include <doctest/doctest.h>
@@ -70,6 +71,50 @@ TEST_CASE("loops that serve one program post to each other") {
     };
     CHECK(http::serve(make_router, threads(2), options) == 0);
     CHECK(told_to == 0);
+}
+
+TEST_CASE("a server made by hand on a loop that runs for ever answers what serve() answers") {
+    const auto routes = [] {
+        http::Router router;
+        router.get("/", [](const http::Request& request) {
+            return http::Response::text("hello " + request.argument("name").value_or("you"));
+        });
+        return router;
+    };
+    const auto text_of = [](const http::FetchResponse& response) {
+        std::string text = std::to_string(response.status) + " " + response.reason;
+        for (const auto& field : response.headers) {
+            if (field.name != "Date") text += "\n" + std::string(field.name) + ": " + std::string(field.value);
+        }
+        return text + "\n\n" + response.body;
+    };
+    std::string by_hand;
+    std::string url;
+    net::ServerOptions options;
+    {
+        EventLoop loop;
+        http::Server server(loop, routes());
+        const net::Address address = server.listen(net::Address::tcp("127.0.0.1", 0));
+        url = "http://" + address.to_string() + "/?name=Ada";
+        options.port = address.port();
+        http::fetch(loop, url, [&](const http::FetchResponse& response) {
+            by_hand = text_of(response);
+            loop.stop();
+        });
+        loop.run_forever();
+    }
+    std::string by_serve;
+    http::ServeOptions serving;
+    serving.on_start = [&](LoopGroup&, std::size_t) {
+        http::fetch(EventLoop::current(), url, [&](const http::FetchResponse& response) {
+            by_serve = text_of(response);
+            ::raise(SIGTERM);
+        });
+    };
+    CHECK(http::serve(routes, options, serving) == 0);
+    CHECK(by_hand.starts_with("200 OK\n"));
+    CHECK(by_hand.ends_with("\n\nhello Ada"));
+    CHECK(by_serve == by_hand);
 }
 
 TEST_CASE("one router is served by one loop only") {
