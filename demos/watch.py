@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Builds and runs a program, and again whenever one of its sources changes: `watch.py ROOT BUILD TARGET [FLAGS…]`, which
-is what `./stepwise run NAME --watch` starts.
+"""Builds and runs a program, and again whenever one of its sources changes: `watch.py ROOT BUILD TARGET [FLAGS…]`,
+which is what `./stepwise run NAME --watch` starts.
 
-When a build fails its errors are shown and the program goes on as it is; when one succeeds and has made another program,
-the old one is asked to end (SIGTERM, and SIGKILL after END_SECONDS_MAX) and the new one started, in debug mode. Ends,
-with the program, on SIGINT and SIGTERM. It ends nothing that it has not started.
+When a build fails its errors are shown and the program goes on as it is; when one succeeds and has made another
+program, the old one is asked to end (SIGTERM, and SIGKILL after END_SECONDS_MAX) and the new one started, in debug
+mode. Ends, with the program, on SIGINT and SIGTERM. It ends nothing that it has not started.
 """
 
 import ctypes

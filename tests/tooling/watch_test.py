@@ -55,7 +55,7 @@ class WatchTest(unittest.TestCase):
         self.write(version)
         self.lines = queue.Queue()
         self.watch = subprocess.Popen(
-            ["/usr/bin/python3", ROOT / "demos" / "watch.py", self.home, self.home / "build", "demos/program", "--flag"],
+            [sys.executable, ROOT / "demos" / "watch.py", self.home, self.home / "build", "demos/program", "--flag"],
             env={"PATH": f"{self.home / 'tools'}:/usr/bin:/bin", "HOME": str(self.home)}, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         reader = threading.Thread(target=lambda: [self.lines.put(line.rstrip("\n")) for line in self.watch.stdout])
