@@ -10,6 +10,7 @@ void Broadcast::add(Connection& connection) {
     assert(loop_ == nullptr || loop_ == &connection.loop());
     assert(std::find(members_.begin(), members_.end(), &connection) == members_.end());
     members_.push_back(&connection);
+    encoder_.add(connection);
     loop_ = &connection.loop();
 }
 
@@ -18,6 +19,7 @@ bool Broadcast::remove(Connection& connection) noexcept {
     if (found == members_.end()) return false;
     *found = members_.back();
     members_.pop_back();
+    encoder_.remove(connection);
     if (members_.empty()) loop_ = nullptr;
     return true;
 }
@@ -25,12 +27,11 @@ bool Broadcast::remove(Connection& connection) noexcept {
 void Broadcast::send_frame(Opcode opcode, std::string_view payload, const Connection* except) {
     if (loop_ == nullptr) return;  // nobody is there
     loop_->check_thread("ws::Broadcast::send");
-    append_frame(frames_, opcode, payload, true, std::nullopt);
-    net::SharedBytes frame = frames_.take();
+    const SharedMessage message = encoder_.encode(opcode, payload);
     // Nobody joins or leaves meanwhile: the hooks of a member that ends by this are called later.
     for (Connection* member : members_) {
         if (planted("slow_member_left_out") && member->queued_bytes() > 4096) continue;
-        if (member != except) member->write_frame(frame);
+        if (member != except) member->write_message(message);
     }
 }
 

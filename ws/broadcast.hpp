@@ -1,5 +1,5 @@
-// Broadcast: a group of connections that all get the same messages. Each message is encoded once, and its bytes are
-// shared.
+// Broadcast: a group of connections that all get the same messages. Each message is encoded once, where members agreed
+// on it compressed once, and its bytes are shared.
 //
 //     room.add(connection);      // in open()
 //     room.send("somebody came");
@@ -37,7 +37,7 @@ private:
 
     EventLoop* loop_ = nullptr;  // of the members, while there are any
     std::vector<Connection*> members_;
-    net::SharedBytesSink frames_;
+    SharedEncoder encoder_;
 };
 
 }  // namespace stepwise::ws

@@ -29,15 +29,18 @@ public:
 
 struct OwnOptions {
     ConnectionOptions options;
+    std::string chosen_subprotocol;
 };
 
 // The client's end: watches its peer by a timer of its own, and ends with the loop at the latest.
 class Client final : private OwnOptions, public Connection, private LoopBound {
 public:
-    Client(net::Transport::Owner transport, const ConnectionOptions& options, std::string remote_ip)
-        : OwnOptions{options},
+    Client(net::Transport::Owner transport, const ConnectionOptions& options, const Agreed& agreed,
+           std::string remote_ip)
+        : OwnOptions{options, std::string(agreed.subprotocol)},
           Connection(EventLoop::current(), std::move(transport), Role::client, OwnOptions::options,
-                     MaskKeySource(EventLoop::current().entropy()), std::move(remote_ip), 0) {
+                     MaskKeySource(EventLoop::current().entropy()), {chosen_subprotocol, agreed.compression},
+                     std::move(remote_ip), 0) {
         loop().bind(*this);
         if (options.ping_interval_seconds != 0) watch_from_now();
     }
@@ -101,6 +104,11 @@ public:
         }
         http::Headers fields = options.headers;
         fields.set("Upgrade", "websocket").set("Sec-WebSocket-Version", "13").set("Sec-WebSocket-Key", key_);
+        const CompressionOptions& compression = options.connection.protocol.compression;
+        if (compression.enabled) fields.set("Sec-WebSocket-Extensions", compression_offer(compression));
+        if (!options.subprotocols.empty()) {
+            fields.set("Sec-WebSocket-Protocol", fmt::format("{}", fmt::join(options.subprotocols, ", ")));
+        }
         std::string host = url.host_field();
         http::OutgoingRequest request;
         request.target = url.path_and_query();
@@ -139,10 +147,14 @@ private:
     void decide(const http::ResponseHead& head) {
         UpgradeResponse response{.status = head.status()};
         for (const http::HeaderField& field : head.headers()) response.add_field(field.name, field.value);
-        if (const auto error = check_response(response, key_)) return refuse(error->code, error->message);
+        const CompressionOptions& compression = options_.connection.protocol.compression;
+        if (const auto error = check_response(response, key_, options_.subprotocols, compression)) {
+            return refuse(error->code, error->message);
+        }
+        const Agreed agreed{chosen_subprotocol(response), agreed_compression(response, compression)};
         // They may be in the parser's memory, or in the kernel's.
         std::string early(parser_.unconsumed());
-        auto* client = new Client(std::move(transport_), options_.connection, std::move(remote_ip_));
+        auto* client = new Client(std::move(transport_), options_.connection, agreed, std::move(remote_ip_));
         connection_.reset(client);
         answered_.set_result();
         client->opened(early);
@@ -196,6 +208,7 @@ Coro<ClientConnection> connect(std::string_view url, const ConnectOptions& optio
     if (!parsed->scheme().starts_with("ws")) {
         throw std::invalid_argument(fmt::format("ws::connect: {} is no ws:// or wss:// URL", parsed->to_string()));
     }
+    check_compression(options.connection.protocol.compression);
     return open_in_time(std::move(*parsed), options);
 }
 

@@ -25,6 +25,8 @@ struct ConnectOptions {
     ConnectionOptions connection;
     // The request's fields besides Host and those of the handshake: Origin, Cookie, Authorization …
     http::Headers headers;
+    // Those that this client speaks, the one that it likes best first; see Connection::subprotocol().
+    std::vector<std::string> subprotocols;
     // For wss: whom to trust. nullptr: whom the machine trusts, tls::Context::default_client().
     std::shared_ptr<const tls::Context> tls;
     // For everything from the name's lookup to the end of the handshake.

@@ -8,6 +8,16 @@
 
 namespace stepwise::ws {
 
+namespace {
+
+CompressionAnswer compression_answer(const UpgradeResponse& response, const CompressionOptions& compression) {
+    const auto extensions = parse_extensions(response.sec_websocket_extensions);
+    if (!extensions) return "Sec-WebSocket-Extensions is not a list of extensions";
+    return read_compression_answer(*extensions, compression);
+}
+
+}  // namespace
+
 std::string make_client_key(std::span<const std::byte, 16> random) {
     std::array<unsigned char, 25> encoded;  // 16 bytes become 24 characters and OpenSSL's terminating zero
     const int size = EVP_EncodeBlock(encoded.data(), reinterpret_cast<const unsigned char*>(random.data()),
@@ -29,7 +39,8 @@ void UpgradeResponse::add_field(std::string_view name, std::string_view value) {
 }
 
 std::optional<net::ProtocolError> check_response(const UpgradeResponse& response, std::string_view key,
-                                                 std::span<const std::string> offered) {
+                                                 std::span<const std::string> offered,
+                                                 const CompressionOptions& compression) {
     auto refuse = [&](std::string message) {
         return net::ProtocolError{response.status, "RFC 6455 §4.1", std::move(message)};
     };
@@ -41,10 +52,8 @@ std::optional<net::ProtocolError> check_response(const UpgradeResponse& response
     if (response.sec_websocket_accept.size() != 1 || response.sec_websocket_accept[0] != accept_key(key)) {
         return refuse("Sec-WebSocket-Accept does not answer our key: this is no WebSocket server, or a cache's answer");
     }
-    auto any = [](std::string_view) { return true; };
-    if (const auto extension = find_element(response.sec_websocket_extensions, any)) {
-        return refuse(fmt::format("the server uses the extension \"{}\", which was not offered", *extension));
-    }
+    const CompressionAnswer answer = compression_answer(response, compression);
+    if (const auto* error = std::get_if<std::string>(&answer)) return refuse(*error);
     const FieldValues& chosen = response.sec_websocket_protocol;
     if (chosen.empty()) return std::nullopt;
     if (chosen.size() > 1) return refuse("Sec-WebSocket-Protocol is there more than once");
@@ -52,6 +61,13 @@ std::optional<net::ProtocolError> check_response(const UpgradeResponse& response
         return refuse(fmt::format("the server chose the subprotocol \"{}\", which was not offered", chosen[0]));
     }
     return std::nullopt;
+}
+
+std::optional<CompressionTerms> agreed_compression(const UpgradeResponse& response,
+                                                   const CompressionOptions& compression) {
+    const CompressionAnswer answer = compression_answer(response, compression);
+    const auto* terms = std::get_if<std::optional<CompressionTerms>>(&answer);
+    return terms == nullptr ? std::nullopt : *terms;
 }
 
 }  // namespace stepwise::ws

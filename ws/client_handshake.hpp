@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <stepwise/net/protocol_error.hpp>
+#include <stepwise/ws/compression.hpp>
 #include <stepwise/ws/field_values.hpp>
 #include <string>
 #include <string_view>
@@ -36,13 +37,19 @@ struct UpgradeResponse {
 };
 
 // Nothing: the connection is open, and the next byte either way is a frame's. Else why it is not; the error's code is
-// the response's status. `offered`: the subprotocols of the request.
+// the response's status. `offered`: the subprotocols of the request; `compression`: what it offers of that.
 [[nodiscard]] std::optional<net::ProtocolError> check_response(const UpgradeResponse& response, std::string_view key,
-                                                               std::span<const std::string> offered = {});
+                                                               std::span<const std::string> offered = {},
+                                                               const CompressionOptions& compression = {
+                                                                   .enabled = false});
 
 // The one that the server chose, of a response that was checked; empty: none.
 [[nodiscard]] inline std::string_view chosen_subprotocol(const UpgradeResponse& response) {
     return response.sec_websocket_protocol.empty() ? std::string_view() : response.sec_websocket_protocol.front();
 }
+
+// How messages are compressed, by a response that was checked with the same options; nothing: they are not.
+[[nodiscard]] std::optional<CompressionTerms> agreed_compression(const UpgradeResponse& response,
+                                                                 const CompressionOptions& compression);
 
 }  // namespace stepwise::ws

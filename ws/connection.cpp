@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <stepwise/net/backpressure.hpp>
 #include <stepwise/ws/connection.hpp>
 #include <stepwise/ws/endpoint.hpp>
 
@@ -36,14 +35,15 @@ bool Face::take(Connection& connection, Message& message) {
 }
 
 Connection::Connection(EventLoop& loop, net::Transport::Owner transport, Role role, const ConnectionOptions& options,
-                       MaskKeySource mask_key_source, std::string remote_ip, int tick)
+                       MaskKeySource mask_key_source, const Agreed& agreed, std::string remote_ip, int tick)
     : Timer(&Connection::close_timed_out),
       ReadyNode(&Connection::run_end),
       loop_(loop),
       options_(options),
       transport_(std::move(transport)),
-      protocol_(role, options.protocol, mask_key_source),
+      protocol_(role, options.protocol, mask_key_source, agreed.compression),
       remote_ip_(std::move(remote_ip)),
+      subprotocol_(agreed.subprotocol),
       last_activity_tick_(tick) {
     transport_->set_handler(this);
     transport_->set_options(options_.transport);
@@ -119,6 +119,9 @@ void Connection::handle_events() {
             break;
         } else if (const auto* ping = std::get_if<Protocol::Ping>(&event)) {
             if (transport_) static_cast<void>(protocol_.send_pong(*transport_, ping->payload));
+            if (state_ == State::open) face_->pinged(*this, ping->payload);
+        } else if (const auto* pong = std::get_if<Protocol::Pong>(&event)) {
+            handle(*pong);
         } else if (const auto* close_event = std::get_if<Protocol::Close>(&event)) {
             return handle(*close_event);
         } else if (const auto* error = std::get_if<net::ProtocolError>(&event)) {
@@ -144,6 +147,13 @@ void Connection::handle(const Protocol::Message& message) {
     }
 }
 
+void Connection::handle(const Protocol::Pong& pong) {
+    if (ping_sent_ != TimePoint{} && pong.payload == ping_payload()) {
+        round_trip_time_ = loop_.time() - std::exchange(ping_sent_, TimePoint{});
+    }
+    if (state_ == State::open) face_->ponged(*this, pong.payload);
+}
+
 void Connection::handle(const Protocol::Close& close) {
     if (traced() != nullptr) trace::ws_close(*traced(), trace::Way::in, static_cast<int>(close.code));
     close_code_ = close.code;
@@ -157,8 +167,9 @@ void Connection::handle(const Protocol::Close& close) {
 }
 
 // Both halves of the close handshake are done with this.
-void Connection::answer_close() noexcept {
+void Connection::answer_close() {
     close_waits_ = false;
+    drain_backlog(true);
     if (transport_) protocol_.send_close_reply(*transport_);
     end(close_code_, close_reason_);
 }
@@ -220,52 +231,6 @@ void Connection::update_reading() {
     }
 }
 
-// ---- sending
-
-bool Connection::write_message(std::string_view data, bool binary) {
-    check_thread();
-    if (state_ != State::open) return false;
-    const Opcode opcode = binary ? Opcode::binary : Opcode::text;
-    if (traced() != nullptr) trace::ws_frame(*traced(), trace::Way::out, static_cast<std::uint8_t>(opcode), data);
-    if (!protocol_.send_message(*transport_, opcode, data)) return false;
-    if (transport_->queued_bytes() > options_.queued_bytes_max) too_slow();
-    return state_ == State::open;
-}
-
-bool Connection::write_frame(const net::SharedBytes& frame) {
-    check_thread();
-    if (state_ != State::open) return false;
-    if (traced() != nullptr)
-        trace::ws_frame(*traced(), trace::Way::out, static_cast<std::uint8_t>(frame.view().front() & 0x0F),
-                        frame.view());
-    transport_->write(frame);
-    if (transport_->queued_bytes() > options_.queued_bytes_max) too_slow();
-    return state_ == State::open;
-}
-
-// What is queued can't reach the peer in any useful time, and a Close frame behind it neither. The face hears of it
-// later: it may be the one who writes.
-void Connection::too_slow() noexcept {
-    net::report_no_backpressure(
-        *transport_, "more than queued_bytes_max, so that the connection ends; perhaps who writes does not wait",
-        "co_await connection.send(…) where a coroutine writes; of a broadcast, which waits for nobody, it is the rule");
-    transport_->abort();
-    shut(CloseCode::try_again_later, "the peer reads too slowly (queued_bytes_max)");
-    end_later();
-}
-
-Connection::Send Connection::send(std::string_view text) {
-    return Send(*this, write_message(text, false));
-}
-Connection::Send Connection::send_binary(std::string_view bytes) {
-    return Send(*this, write_message(bytes, true));
-}
-
-void Connection::drained() {
-    if (sender_ != nullptr) std::exchange(sender_, nullptr)->wake();
-    update_reading();
-}
-
 // ---- closing
 
 void Connection::close(CloseCode code, std::string_view reason) {
@@ -287,6 +252,7 @@ void Connection::abort() noexcept {
 void Connection::start_close(CloseCode code, std::string_view reason) {
     if (state_ != State::open) return;
     if (traced() != nullptr) trace::ws_close(*traced(), trace::Way::out, static_cast<int>(code));
+    drain_backlog(true);
     protocol_.send_close(*transport_, code, reason);
     if (close_waits_) {  // the peer has closed before us
         shut(close_code_, close_reason_);
@@ -339,6 +305,7 @@ void Connection::shut(CloseCode code, std::string_view reason) noexcept {
     if (reason.data() != close_reason_.data()) close_reason_ = reason;
     loop_.remove_timer(*this);
     transport_.reset();
+    backlog_.reset();
     if (sender_ != nullptr) std::exchange(sender_, nullptr)->wake();
     if (receiver_ != nullptr) std::exchange(receiver_, nullptr)->wake();
 }
@@ -383,7 +350,9 @@ void Connection::check_peer(int tick) {
         acknowledged_bytes_ = transport_->acknowledged_bytes();
         if (transport_->is_full()) return;
         std::size_t before = transport_->queued_bytes();
-        static_cast<void>(protocol_.send_ping(*transport_));
+        ++pings_sent_;
+        ping_sent_ = loop_.time();
+        static_cast<void>(protocol_.send_ping(*transport_, ping_payload()));
         acknowledged_bytes_ += transport_->queued_bytes() - before;
     } else if (transport_->acknowledged_bytes() > acknowledged_bytes_ && !planted("keepalive_behind_writer")) {
         last_activity_tick_ = tick;

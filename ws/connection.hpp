@@ -14,33 +14,50 @@
 #include <optional>
 #include <span>
 #include <stepwise/net/http/message.hpp>
-#include <stepwise/net/shared_bytes.hpp>
 #include <stepwise/net/transport.hpp>
 #include <stepwise/ws/face.hpp>
 #include <stepwise/ws/message.hpp>
 #include <stepwise/ws/protocol.hpp>
+#include <stepwise/ws/shared_message.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace stepwise::ws {
 
+// What becomes of a message that is written while queued_bytes_max wait for a peer that does not take them. Who would
+// wait instead awaits send().
+enum class WhenFull : std::uint8_t {
+    close,        // the connection ends (1013)
+    drop_newest,  // this message is not sent
+    drop_oldest,  // those that have waited longest are not
+};
+
 struct ConnectionOptions {
     ProtocolOptions protocol;
+    // What a server speaks (RFC 6455 §1.9); the client's order decides. A client's are in its ConnectOptions.
+    std::vector<std::string> subprotocols;
     // Pages of these origins may connect too, "https://example.com", beside those that check_origin lets in.
     std::vector<std::string> allowed_origins;
     net::TransportOptions transport;
     // Messages that wait for the face: above either, reading stops.
     std::size_t waiting_messages_max = 64;
     std::size_t waiting_bytes_max = 256 * 1024;
-    // Bytes that may wait for the peer. send() waits long before; a write_message beyond it ends the connection (1013).
+    // Bytes that may wait for the peer. send() waits long before; of a write_message beyond it `when_full` decides.
     std::size_t queued_bytes_max = 8 * 1024 * 1024;
+    WhenFull when_full = WhenFull::close;
     // A ping after so much silence, 0: none; then so long for any sign of life. Watched once a second.
     int ping_interval_seconds = 20;
     int ping_timeout_seconds = 20;
     // For the peer's half of the close handshake; and for a face to take the messages that came before the peer's
     // Close, which is answered when it asks for more: until then it can still send.
     int close_timeout_seconds = 10;
+};
+
+// What the handshake agreed on. The subprotocol's bytes outlive the connection.
+struct Agreed {
+    std::string_view subprotocol;
+    std::optional<CompressionTerms> compression;
 };
 
 // Thrown by what needs an open connection. Carries how it was closed.
@@ -75,10 +92,10 @@ public:
     // ---- for any face
 
     // Queues a message without waiting. False if the connection is closed, or closing, or just became so because
-    // queued_bytes_max was reached; on_close is then called later, never from within.
-    bool write_message(std::string_view data, bool binary = false);
-    // A frame that was encoded before, shared by many connections (see Broadcast).
-    bool write_frame(const net::SharedBytes& frame);
+    // queued_bytes_max was reached; on_close is then called later, never from within. False, too, if it was dropped.
+    bool write_message(std::string_view data, bool binary = false) { return write(data, binary, false); }
+    // One that was encoded before, shared by many connections (see Broadcast); of a server.
+    bool write_message(const SharedMessage& message);
     // Starts the close handshake; no message is given any more. std::invalid_argument for a code that may not be sent
     // (1005, 1006 …), or a reason over 123 bytes or not UTF-8. Does nothing once closing.
     void close(CloseCode code = CloseCode::normal_closure, std::string_view reason = {});
@@ -95,8 +112,17 @@ public:
     // connection, has returned.
     const http::Request& request() const;
     const std::string& remote_ip() const noexcept { return remote_ip_; }
+    // What the handshake agreed on; empty: none.
+    std::string_view subprotocol() const noexcept { return subprotocol_; }
+    const ConnectionOptions& options() const noexcept { return options_; }
+    // Of the messages we compress: how far back one may refer, 8 to 15. 0: none is compressed.
+    int sent_window_bits() const noexcept;
     // What waits for the peer: in this process, and behind that in its kernel (TCP only).
-    std::size_t queued_bytes() const noexcept { return transport_ ? transport_->queued_bytes() : 0; }
+    std::size_t queued_bytes() const noexcept;
+    // Messages that were not sent, by `when_full`.
+    std::size_t dropped_messages() const noexcept { return dropped_messages_; }
+    // Between the last keepalive ping that was answered and its pong; what was queued before the ping counts, too.
+    std::optional<Duration> round_trip_time() const noexcept;
     // For reports: " to 127.0.0.1:8000, 2400 bytes sent that the peer has not acknowledged"; empty when closed.
     std::string describe_peer() const;
     std::size_t unacknowledged_bytes() const noexcept { return transport_ ? transport_->unacknowledged_bytes() : 0; }
@@ -107,7 +133,7 @@ public:
 protected:
     // `options` outlives the connection. Ticks are seconds, counted from anywhere.
     Connection(EventLoop& loop, net::Transport::Owner transport, Role role, const ConnectionOptions& options,
-               MaskKeySource mask_key_source, std::string remote_ip, int tick);
+               MaskKeySource mask_key_source, const Agreed& agreed, std::string remote_ip, int tick);
     virtual ~Connection();
 
     void start(std::unique_ptr<Face> face, std::span<char> unconsumed);
@@ -139,11 +165,28 @@ private:
     void handle_events();
     void handle(const Protocol::Message& message);
     void handle(const Protocol::Close& close);
-    void answer_close() noexcept;
+    void answer_close();
+    // Tells which ping a pong answers.
+    std::string_view ping_payload() const noexcept {
+        return {reinterpret_cast<const char*>(&pings_sent_), sizeof pings_sent_};
+    }
     void push(MessageView view);
     std::optional<Message> pop();
+    void handle(const Protocol::Pong& pong);
     void update_reading();
     void drop_waiting() noexcept;
+
+    // In connection_sending.cpp.
+    struct Backlog;
+    struct DropBacklog {
+        void operator()(Backlog* backlog) const noexcept;
+    };
+    bool may_write(bool by_sender);
+    bool write(std::string_view data, bool binary, bool by_sender);
+    bool must_hold() const noexcept;
+    bool written() noexcept;
+    void put(const SharedMessage& message);
+    void drain_backlog(bool all);
     void shut(CloseCode code, std::string_view reason) noexcept;
     void end(CloseCode code, std::string_view reason) noexcept;
     void end_later() noexcept;
@@ -163,7 +206,9 @@ private:
     std::unique_ptr<Face> face_;
     std::unique_ptr<http::Request> request_;
     std::string remote_ip_;
+    std::string_view subprotocol_;
     std::string close_reason_;
+    std::unique_ptr<Backlog, DropBacklog> backlog_;
     Waiting* first_waiting_ = nullptr;
     Waiting* last_waiting_ = nullptr;
     std::size_t waiting_bytes_ = 0;
@@ -171,6 +216,10 @@ private:
     Receive* receiver_ = nullptr;
     Send* sender_ = nullptr;
     std::uint64_t acknowledged_bytes_ = 0;  // when the ping was sent, and with it
+    TimePoint ping_sent_{};                 // no pong has come for it
+    std::uint32_t pings_sent_ = 0;
+    Duration round_trip_time_{};
+    std::uint32_t dropped_messages_ = 0;
     int last_activity_tick_;
     CloseCode close_code_ = CloseCode::abnormal_closure;
     State state_ = State::open;

@@ -66,7 +66,7 @@ bool Connection::Send::start(TaskBase& task, std::source_location where) {
     task_ = &task;
     interrupted_ = task.cancel_pending();
     if (interrupted_) return false;
-    if (!queued_ || connection_.state_ != State::open || !connection_.transport_->is_full()) {
+    if (connection_.state_ != State::open || !connection_.transport_->is_full()) {
         return task.finished_at_once();
     }
     if (connection_.sender_ != nullptr) throw std::logic_error("ws: two tasks wait to send on one connection");
@@ -95,7 +95,8 @@ void Connection::Send::describe(const Suspension& suspension, WaitDescription& d
 
 void Connection::Send::await_resume() const {
     if (interrupted_) task_->throw_cancelled();
-    if (!queued_ || connection_.state_ == State::closed) {
+    const bool is_dropped = !queued_ && connection_.state_ != State::open;
+    if (is_dropped || connection_.state_ == State::closed) {
         throw ConnectionClosed(connection_.close_code_, connection_.close_reason_);
     }
 }

@@ -37,9 +37,14 @@ bool is_allowed(const ConnectionOptions& options, const UpgradeRequest& asked) {
 
 }  // namespace
 
+Endpoint::Endpoint(ConnectionOptions options)
+    : options_(std::move(options)), subprotocols_(options_.subprotocols.begin(), options_.subprotocols.end()) {
+    check_compression(options_.protocol.compression);
+}
+
 std::optional<http::Response> Endpoint::accept(http::Request& request, http::Upgrade& upgrade) {
     UpgradeRequest asked = upgrade_request(request);
-    UpgradeResult result = check_upgrade(asked);
+    UpgradeResult result = check_upgrade(asked, subprotocols_, options_.protocol.compression);
     if (const auto* rejected = std::get_if<UpgradeRejected>(&result)) return refusal(*rejected);
     std::unique_ptr<Face> face = make_face();
     if (!asked.origin.empty() && !is_allowed(options_, asked) && !face->check_origin(asked)) {
@@ -47,8 +52,11 @@ std::optional<http::Response> Endpoint::accept(http::Request& request, http::Upg
         std::fprintf(stderr, "stepwise: %s\n", rejected.error.message.c_str());
         return refusal(rejected);
     }
-    append_accept_response(upgrade.transport(), std::get<UpgradeAccepted>(result));
-    ServerConnection::open(upgrade, request, shared_from_this(), std::move(face));
+    if (std::optional<http::Response> instead = face->prepare(request)) return instead;
+    const auto& accepted = std::get<UpgradeAccepted>(result);
+    append_accept_response(upgrade.transport(), accepted);
+    const Agreed agreed{accepted.subprotocol, accepted.compression};
+    ServerConnection::open(upgrade, request, shared_from_this(), agreed, std::move(face));
     return std::nullopt;
 }
 

@@ -12,7 +12,8 @@ namespace stepwise::ws {
 
 class Endpoint : public http::UpgradeHandler, public std::enable_shared_from_this<Endpoint> {
 public:
-    explicit Endpoint(ConnectionOptions options) : options_(std::move(options)) {}
+    // std::invalid_argument for compression that could not be.
+    explicit Endpoint(ConnectionOptions options);
 
     std::optional<http::Response> accept(http::Request& request, http::Upgrade& upgrade) override;
     const ConnectionOptions& options() const noexcept { return options_; }
@@ -22,6 +23,7 @@ protected:
 
 private:
     ConnectionOptions options_;
+    std::vector<std::string_view> subprotocols_;  // the options'
 };
 
 }  // namespace stepwise::ws

@@ -4,10 +4,12 @@
 // connection, once that is closed and the face has said done().
 #pragma once
 
+#include <stepwise/net/http/message.hpp>
 #include <stepwise/ws/handshake.hpp>
 #include <stepwise/ws/message.hpp>
 
 #include <exception>
+#include <optional>
 
 namespace stepwise::ws {
 
@@ -22,10 +24,15 @@ public:
 
     // Before the connection exists. Only asked when the request has an Origin.
     virtual bool check_origin(const UpgradeRequest& request) { return same_origin(request); }
+    // Also before it, once the handshake is right: a response instead of the connection.
+    virtual std::optional<http::Response> prepare(const http::Request&) { return std::nullopt; }
     virtual void opened(Connection& connection) = 0;
     // True: the message was dealt with in place. False: the connection keeps a copy, and has_waiting() follows.
     virtual bool message(Connection& connection, MessageView view) = 0;
     virtual void has_waiting(Connection& connection) = 0;
+    // As they come, also while messages wait. A ping has been answered.
+    virtual void pinged(Connection&, std::string_view) {}
+    virtual void ponged(Connection&, std::string_view) {}
     // The connection is closed, for the reason that it tells; messages may still wait.
     virtual void closed(Connection& connection) = 0;
 

@@ -43,6 +43,8 @@ using MaskKey = std::array<unsigned char, 4>;  // in wire order
 inline constexpr std::size_t frame_header_bytes_max = 14;
 inline constexpr std::size_t control_payload_bytes_max = 125;  // RFC 6455 §5.5
 
+inline constexpr std::uint8_t rsv1 = 4;  // of the first frame of a compressed message (RFC 7692 §6)
+
 struct FrameHeader {
     std::uint64_t payload_bytes = 0;
     MaskKey mask_key{};
@@ -81,8 +83,12 @@ void apply_mask(std::span<char> bytes, MaskKey key);
 // Appends a whole frame. The payload must not lie in the sink. The caller keeps the rules of §5.4 and §5.5.
 template <net::ByteSink Sink>
 void append_frame(Sink& sink, Opcode opcode, std::string_view payload, bool fin = true,
-                  std::optional<MaskKey> mask_key = std::nullopt) {
-    FrameHeader header{.payload_bytes = payload.size(), .masked = mask_key.has_value(), .fin = fin, .opcode = opcode};
+                  std::optional<MaskKey> mask_key = std::nullopt, std::uint8_t reserved_bits = 0) {
+    FrameHeader header{.payload_bytes = payload.size(),
+                       .masked = mask_key.has_value(),
+                       .fin = fin,
+                       .opcode = opcode,
+                       .reserved_bits = reserved_bits};
     if (mask_key) header.mask_key = *mask_key;
     const bool apart = !mask_key && payload.size() > net::copied_bytes_max;
     const std::size_t room = frame_header_size(payload.size(), header.masked) + (apart ? 0 : payload.size());

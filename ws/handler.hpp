@@ -4,14 +4,17 @@
 //    open()               after the handshake; request() is there until it has returned
 //    on_message(message)  required. Plain: takes ws::MessageView or std::string_view. Coro<void>: takes ws::Message
 //    on_close()           last, always, once: close_code() and close_reason() say why
+//    on_ping(payload), on_pong(payload)   plain; as they come, also while messages wait. A ping has been answered
 //    check_origin(origin) before the handshake; the default lets in only pages of the same origin
+//    prepare(request)     before the handshake, too: std::optional<http::Response>, a 400, say, for what is missing
 //
 // A hook may be plain or return Coro<void>: it is called or awaited either way, one at a time per connection and in
-// order, also on_close. The loop's thread.
+// order, also on_close. The loop's thread. prepare and check_origin come before there is a connection.
 #pragma once
 
 #include <stepwise/ws/connection.hpp>
 
+#include <concepts>
 #include <string>
 #include <string_view>
 
@@ -31,6 +34,12 @@ public:
 
     // See Connection for all of these.
     bool write_message(std::string_view data, bool binary = false) { return connection_->write_message(data, binary); }
+    // A JSON value of nlohmann::json's kind, as text.
+    template <class Json>
+    requires requires(const Json& value) {
+        { value.dump() } -> std::convertible_to<std::string>;
+    }
+    bool write_message(const Json& value) { return connection_->write_message(value.dump()); }
     void close(CloseCode code = CloseCode::normal_closure, std::string_view reason = {}) {
         connection_->close(code, reason);
     }
@@ -38,6 +47,7 @@ public:
     const std::string& close_reason() const noexcept { return connection_->close_reason(); }
     const http::Request& request() const { return connection_->request(); }
     const std::string& remote_ip() const noexcept { return connection_->remote_ip(); }
+    std::string_view subprotocol() const noexcept { return connection_->subprotocol(); }
     void set_nodelay(bool on) noexcept { connection_->set_nodelay(on); }
     Connection& connection() const noexcept { return *connection_; }
 

@@ -71,6 +71,13 @@ public:
             return Face::check_origin(request);
         }
     }
+    std::optional<http::Response> prepare(const http::Request& request) override {
+        if constexpr (requires(Handler & handler) { handler.prepare(request); }) {
+            return handler_.prepare(request);
+        } else {
+            return std::nullopt;
+        }
+    }
     void opened(Connection& connection) override {
         connection_ = &connection;
         handler_.connection_ = &connection;
@@ -87,6 +94,16 @@ public:
         if (task_runs_) return false;
         guarded("on_message", [&] { call_plain(view); });
         return true;
+    }
+    void pinged(Connection&, std::string_view payload) override {
+        if constexpr (requires(Handler & handler) { handler.on_ping(payload); }) {
+            guarded("on_ping", [&] { handler_.on_ping(payload); });
+        }
+    }
+    void ponged(Connection&, std::string_view payload) override {
+        if constexpr (requires(Handler & handler) { handler.on_pong(payload); }) {
+            guarded("on_pong", [&] { handler_.on_pong(payload); });
+        }
     }
     void has_waiting(Connection&) override {
         if (!task_runs_) start_task();

@@ -92,6 +92,7 @@ void UpgradeRequest::add_field(std::string_view name, std::string_view value) {
         {"Sec-WebSocket-Key", &sec_websocket_key},
         {"Sec-WebSocket-Version", &sec_websocket_version},
         {"Sec-WebSocket-Protocol", &sec_websocket_protocol},
+        {"Sec-WebSocket-Extensions", &sec_websocket_extensions},
         {"Origin", &origin},
     };
     for (const auto& [known_name, values] : known) {
@@ -109,10 +110,13 @@ std::string accept_key(std::string_view client_key) {
     return std::string(encoded.begin(), encoded.begin() + size);
 }
 
-UpgradeResult check_upgrade(const UpgradeRequest& request, std::span<const std::string_view> subprotocols) {
+UpgradeResult check_upgrade(const UpgradeRequest& request, std::span<const std::string_view> subprotocols,
+                            const CompressionOptions& compression) {
     if (auto rejected = check_http(request)) return std::move(*rejected);
     if (auto rejected = check_websocket(request)) return std::move(*rejected);
-    UpgradeAccepted accepted{accept_key(request.sec_websocket_key[0]), {}};
+    const auto offers = parse_extensions(request.sec_websocket_extensions);
+    if (!offers) return reject(400, "RFC 6455 §9.1", "Sec-WebSocket-Extensions is not a list of extensions");
+    UpgradeAccepted accepted{accept_key(request.sec_websocket_key[0]), {}, accept_compression(*offers, compression)};
     find_element(request.sec_websocket_protocol, [&](std::string_view offered) {
         const auto found = std::find(subprotocols.begin(), subprotocols.end(), offered);
         if (found == subprotocols.end()) return false;

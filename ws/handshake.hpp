@@ -13,6 +13,7 @@
 #include <span>
 #include <stepwise/net/byte_sink.hpp>
 #include <stepwise/net/protocol_error.hpp>
+#include <stepwise/ws/compression.hpp>
 #include <stepwise/ws/field_values.hpp>
 #include <string>
 #include <string_view>
@@ -30,6 +31,7 @@ struct UpgradeRequest {
     FieldValues sec_websocket_key{};
     FieldValues sec_websocket_version{};
     FieldValues sec_websocket_protocol{};
+    FieldValues sec_websocket_extensions{};
     FieldValues origin{};
 
     // Takes any header field: keeps those above, passes over the others. Names are compared without case.
@@ -44,6 +46,7 @@ struct HandshakeField {
 struct UpgradeAccepted {
     std::string accept_key;        // the value of Sec-WebSocket-Accept
     std::string_view subprotocol;  // one of the server's, or empty: none
+    std::optional<CompressionTerms> compression{};
 };
 
 struct UpgradeRejected {
@@ -53,9 +56,11 @@ struct UpgradeRejected {
 
 using UpgradeResult = std::variant<UpgradeAccepted, UpgradeRejected>;
 
-// `subprotocols` are those the server speaks; the client's order decides, names are compared exactly.
+// `subprotocols` are those the server speaks; the client's order decides, names are compared exactly. Without
+// `compression`, messages go as they are.
 [[nodiscard]] UpgradeResult check_upgrade(const UpgradeRequest& request,
-                                          std::span<const std::string_view> subprotocols = {});
+                                          std::span<const std::string_view> subprotocols = {},
+                                          const CompressionOptions& compression = {.enabled = false});
 
 // Sec-WebSocket-Accept for a Sec-WebSocket-Key (RFC 6455 §4.2.2, step 5.4).
 [[nodiscard]] std::string accept_key(std::string_view client_key);
@@ -82,6 +87,10 @@ void append_accept_response(Sink& sink, const UpgradeAccepted& accepted) {
     if (!accepted.subprotocol.empty()) {
         net::append(sink, "\r\nSec-WebSocket-Protocol: ");
         net::append(sink, accepted.subprotocol);
+    }
+    if (accepted.compression) {
+        net::append(sink, "\r\nSec-WebSocket-Extensions: ");
+        net::append(sink, extension_field(*accepted.compression));
     }
     net::append(sink, "\r\n\r\n");
 }

@@ -26,15 +26,26 @@ net::ProtocolError peer_error(CloseCode code, std::string_view section, std::str
                                                      : "a new message began inside a fragmented one");
 }
 
+[[gnu::cold, gnu::noinline]] net::ProtocolError bad_packed_bit(Opcode opcode) {
+    return peer_error(CloseCode::protocol_error, "RFC 7692 §6.1",
+                      fmt::format("RSV1 is set in a frame of opcode 0x{:X}: only the first of a message may have it",
+                                  static_cast<unsigned>(opcode)));
+}
+
+[[gnu::cold, gnu::noinline]] net::ProtocolError bad_packed_data() {
+    return peer_error(CloseCode::invalid_payload_data, "RFC 7692 §7.2.2", "a message is not compressed as it says");
+}
+
 [[gnu::cold, gnu::noinline]] net::ProtocolError bad_text() {
     return peer_error(CloseCode::invalid_payload_data, "RFC 6455 §8.1", "a text message is not valid UTF-8");
 }
 
 }  // namespace
 
-static_assert(sizeof(Protocol) <= 128, "every connection has one, idle ones too");
+static_assert(sizeof(Protocol) <= 136, "every connection has one, idle ones too");
 
-Protocol::Protocol(Role role, const ProtocolOptions& options, MaskKeySource mask_key_source)
+Protocol::Protocol(Role role, const ProtocolOptions& options, MaskKeySource mask_key_source,
+                   const std::optional<CompressionTerms>& compression)
     : message_bytes_max_(
           std::min(options.message_bytes_max, std::numeric_limits<std::size_t>::max() - control_payload_bytes_max)),
       frame_bytes_max_(options.frame_bytes_max),
@@ -43,6 +54,7 @@ Protocol::Protocol(Role role, const ProtocolOptions& options, MaskKeySource mask
     if (role == Role::client && !mask_key_source_) {
         throw std::invalid_argument("ws::Protocol: a client needs a source of mask keys (RFC 6455 §5.3)");
     }
+    if (compression) compression_ = std::make_unique<MessageCompression>(role, *compression, options.compression);
 }
 
 Protocol::State Protocol::state() const {
@@ -81,9 +93,12 @@ Protocol::Event Protocol::next_event() {
             return deliver_control({joined_.data() + joined_.size() - control_bytes_, control_bytes_});
         }
         const bool message_done = frame_done && frame_fin_;
-        if (message_opcode_ == Opcode::text && !check_text(arrived, message_done)) break;
-        if (message_done && joined_.empty()) return deliver_message(arrived);
-        join(arrived);
+        if (message_packed_ || !joined_.empty() || !message_done) {
+            if (!take_data(arrived, message_done)) break;
+        } else {
+            if (message_opcode_ == Opcode::text && !check_text(arrived, true)) break;
+            return deliver_message(arrived);
+        }
         if (message_done) {
             joined_delivered_ = true;
             return deliver_message({joined_.data(), joined_.size()});
@@ -125,7 +140,9 @@ bool Protocol::read_header() {
         std::memcpy(partial_header_.data() + partial_header_bytes_, input_.data(), added);
         bytes = {partial_header_.data(), partial_header_bytes_ + added};
     }
-    FrameHeaderResult result = parse_frame_header(bytes, role_);
+    const bool is_packed = (bytes[0] & rsv1 << 4) != 0 && compression_ != nullptr;
+    if (is_packed && !may_be_packed(static_cast<unsigned char>(bytes[0]))) return false;
+    FrameHeaderResult result = parse_frame_header(bytes, role_, is_packed ? rsv1 : 0);
     if (const auto* header = std::get_if<FrameHeader>(&result)) {
         input_ = input_.subspan(header->header_bytes - std::size_t{partial_header_bytes_});
         partial_header_bytes_ = 0;
@@ -138,6 +155,13 @@ bool Protocol::read_header() {
     return false;
 }
 
+// RSV1 stands for a whole message: its first frame has it, the others and control frames have not.
+bool Protocol::may_be_packed(unsigned char first_byte) {
+    const auto opcode = static_cast<Opcode>(first_byte & 0xF);
+    if (opcode != Opcode::continuation && !is_control(opcode)) return true;
+    return refuse(bad_packed_bit(opcode));
+}
+
 bool Protocol::begin_frame(const FrameHeader& header) {
     if (!is_control(header.opcode)) {
         const bool continues = header.opcode == Opcode::continuation;
@@ -145,8 +169,9 @@ bool Protocol::begin_frame(const FrameHeader& header) {
         if (header.payload_bytes > frame_bytes_max_) {
             return refuse(too_big(role_, "frame", header.payload_bytes, frame_bytes_max_, "frame_bytes_max"));
         }
+        if (!continues) message_packed_ = (header.reserved_bits & rsv1) != 0;
         // joined_ holds the message so far, and no more than message_bytes_max_ of it.
-        if (header.payload_bytes > message_bytes_max_ - joined_.size()) {
+        if (!message_packed_ && header.payload_bytes > message_bytes_max_ - joined_.size()) {
             return refuse(too_big(role_, "message", joined_.size() + header.payload_bytes, message_bytes_max_,
                                   "message_bytes_max"));
         }
@@ -173,6 +198,32 @@ std::string_view Protocol::take_payload() {
     return {payload.data(), payload.size()};
 }
 
+// Into joined_, behind what came before.
+bool Protocol::take_data(std::string_view arrived, bool message_done) {
+    if (message_packed_) return unpack(arrived, message_done);
+    if (message_opcode_ == Opcode::text && !check_text(arrived, message_done)) return false;
+    join(arrived);
+    return true;
+}
+
+// In pieces: what a few bytes unpack to may be more than any memory.
+bool Protocol::unpack(std::string_view arrived, bool message_done) {
+    std::array<char, 16 * 1024> room;
+    compression_->receive(arrived, message_done);
+    for (;;) {
+        const std::optional<std::string_view> piece = compression_->next_piece(room);
+        if (!piece) return refuse(bad_packed_data());
+        if (piece->size() > message_bytes_max_ - joined_.size()) {
+            return refuse(
+                too_big(role_, "message", joined_.size() + piece->size(), message_bytes_max_, "message_bytes_max"));
+        }
+        const bool ends = piece->empty();
+        if (message_opcode_ == Opcode::text && !check_text(*piece, ends && message_done)) return false;
+        if (ends) return true;
+        join(*piece);
+    }
+}
+
 bool Protocol::check_text(std::string_view arrived, bool message_done) {
     if (text_.feed(arrived) && (!message_done || text_.is_complete())) return true;
     return refuse(bad_text());
@@ -180,6 +231,7 @@ bool Protocol::check_text(std::string_view arrived, bool message_done) {
 
 // Doubles the buffer, but not beyond what it may ever hold: its growth follows what arrived, not what was announced.
 void Protocol::join(std::string_view arrived) {
+    if (compression_ != nullptr && joined_.capacity() == 0) joined_ = MessageCompression::borrow_buffer();
     const std::size_t needed = joined_.size() + arrived.size();
     if (needed > joined_.capacity()) {
         const std::size_t bytes_max = message_bytes_max_ + control_payload_bytes_max;
@@ -189,6 +241,7 @@ void Protocol::join(std::string_view arrived) {
 }
 
 Protocol::Event Protocol::deliver_message(std::string_view payload) {
+    if (std::exchange(message_packed_, false)) compression_->end_received();
     return Message{std::exchange(message_opcode_, Opcode::continuation), payload};
 }
 
@@ -225,6 +278,7 @@ Protocol::Event Protocol::deliver_close(std::string_view payload) {
     phase_ = Phase::stopped;
     input_ = {};
     joined_delivered_ = true;  // an unfinished message goes too, with the next next_event()
+    if (compression_ != nullptr) compression_->end_received();
     return close;
 }
 
@@ -246,6 +300,7 @@ void Protocol::stop(const net::ProtocolError& error) {
     // An event that the owner still looks at may view joined_: the next next_event() releases it.
     control_bytes_ = 0;
     joined_delivered_ = true;
+    if (compression_ != nullptr) compression_->end_received();
 }
 
 void Protocol::drop_delivered() {
@@ -259,6 +314,7 @@ void Protocol::drop_delivered() {
 
 void Protocol::release_joined() {
     joined_delivered_ = false;
+    if (compression_ != nullptr) return MessageCompression::return_buffer(std::move(joined_));
     std::vector<char>().swap(joined_);
 }
 

@@ -1,13 +1,13 @@
-// A WebSocket connection after its handshake, without I/O: bytes in, events out (RFC 6455), for both ends.
+// A WebSocket connection after its handshake, without I/O: bytes in, events out (RFC 6455, RFC 7692), for both ends.
 //
 //     ws::Protocol protocol(ws::Role::server);
 //     protocol.receive_data(bytes);
 //     ws::Protocol::Event event = protocol.next_event();   // until it is NeedMore
 //
-// receive_data(bytes), then next_event() until NeedMore. Payloads are unmasked in place, in the caller's bytes: a whole
-// unfragmented frame is a view of them, neither copied nor allocated; what arrives in parts is joined in one owned
-// buffer that never grows faster than the bytes that came. A view is good until the next call of either function, and
-// at NeedMore no byte of the caller's is looked at any more. An idle Protocol holds no heap memory.
+// Payloads are unmasked in place, in the caller's bytes: a whole unfragmented frame is a view of them, neither copied
+// nor allocated; what arrives in parts is joined in one owned buffer that never grows faster than the bytes that came.
+// A view is good until the next call of either function, and at NeedMore no byte of the caller's is looked at any more.
+// An idle Protocol holds no heap memory, but for what compression keeps where it is agreed on (deflate.hpp).
 // What a peer sends never throws. Nothing is answered by itself: the owner calls send_pong, send_close_reply, fail.
 // One thread; not movable, as views point into it.
 #pragma once
@@ -24,6 +24,7 @@
 #include <stepwise/net/byte_sink.hpp>
 #include <stepwise/net/protocol_error.hpp>
 #include <stepwise/ws/close_code.hpp>
+#include <stepwise/ws/deflate.hpp>
 #include <stepwise/ws/frame.hpp>
 #include <stepwise/ws/utf8.hpp>
 #include <string>
@@ -37,10 +38,12 @@ namespace stepwise::ws {
 inline constexpr std::size_t close_reason_bytes_max = control_payload_bytes_max - 2;
 
 struct ProtocolOptions {
-    // A received message, all its fragments together; more is refused with 1009, as soon as a header announces it.
+    // A received message, all its fragments together; more is refused with 1009, as soon as a header announces it. Of a
+    // compressed one what it unpacks to counts: it is refused while it is unpacked, so that it costs no more memory.
     std::size_t message_bytes_max = 1 << 20;
     // A received data frame. Without a limit of its own, as message_bytes_max already bounds memory.
     std::uint64_t frame_bytes_max = std::numeric_limits<std::uint64_t>::max();
+    CompressionOptions compression{};
 };
 
 // Borrows a callable that gives 32 unpredictable bits, for the mask of each frame that a client sends (RFC 6455 §10.3).
@@ -84,7 +87,9 @@ public:
     enum class State : std::uint8_t { open, closing, closed };
 
     // A client needs a source of mask keys: std::invalid_argument without.
-    explicit Protocol(Role role, const ProtocolOptions& options = {}, MaskKeySource mask_key_source = {});
+    // `compression`: what the handshake agreed on.
+    explicit Protocol(Role role, const ProtocolOptions& options = {}, MaskKeySource mask_key_source = {},
+                      const std::optional<CompressionTerms>& compression = std::nullopt);
     Protocol(const Protocol&) = delete;
     Protocol& operator=(const Protocol&) = delete;
 
@@ -102,7 +107,10 @@ public:
     template <net::ByteSink Sink>
     [[nodiscard]] bool send_message(Sink& sink, Opcode opcode, std::string_view payload) {
         check_data_opcode(opcode);
-        return close_sent_ || error_ ? false : send_frame(sink, opcode, payload);
+        if (close_sent_ || error_) return false;
+        if (compression_ == nullptr) return send_frame(sink, opcode, payload);
+        const std::optional<std::string_view> packed = compression_->pack(payload);
+        return packed ? send_frame(sink, opcode, *packed, rsv1) : send_frame(sink, opcode, payload);
     }
     template <net::ByteSink Sink>
     [[nodiscard]] bool send_text(Sink& sink, std::string_view payload) {
@@ -147,6 +155,9 @@ public:
         return sent;
     }
 
+    // What the handshake agreed on; nullptr: nothing.
+    MessageCompression* compression() const { return compression_.get(); }
+
     Role role() const { return role_; }
     State state() const;
     bool close_sent() const { return close_sent_; }
@@ -161,9 +172,12 @@ private:
     // Receiving. False means: no more can be made of the input, for want of bytes or because of an error.
     bool take_short_message(Message& message);
     bool read_header();
+    bool may_be_packed(unsigned char first_byte);
     bool begin_frame(const FrameHeader& header);
     std::string_view take_payload();
+    bool take_data(std::string_view arrived, bool message_done);
     bool check_text(std::string_view arrived, bool message_done);
+    bool unpack(std::string_view arrived, bool message_done);
     void join(std::string_view arrived);
     Event deliver_message(std::string_view payload);
     Event deliver_control(std::string_view payload);
@@ -180,10 +194,10 @@ private:
     static void check_close(CloseCode code, std::string_view reason);
 
     template <net::ByteSink Sink>
-    bool send_frame(Sink& sink, Opcode opcode, std::string_view payload) {
+    bool send_frame(Sink& sink, Opcode opcode, std::string_view payload, std::uint8_t reserved_bits = 0) {
         std::optional<MaskKey> key;
         if (role_ == Role::client) key = mask_key_source_.next();
-        append_frame(sink, opcode, payload, true, key);
+        append_frame(sink, opcode, payload, true, key, reserved_bits);
         return true;
     }
     template <net::ByteSink Sink>
@@ -207,6 +221,7 @@ private:
     std::uint64_t frame_bytes_max_;
     MaskKeySource mask_key_source_;
     std::unique_ptr<net::ProtocolError> error_;
+    std::unique_ptr<MessageCompression> compression_;
     std::uint64_t frame_bytes_left_ = 0;
     MaskKey mask_key_{};  // turned so that it starts at the next payload byte
     std::array<char, frame_header_bytes_max> partial_header_;
@@ -219,6 +234,7 @@ private:
     Role role_;
     Phase phase_ = Phase::header;
     bool frame_fin_ = true;
+    bool message_packed_ = false;    // the message in progress is compressed
     bool joined_delivered_ = false;  // the last event views joined_
     bool close_sent_ = false;
     bool close_received_ = false;

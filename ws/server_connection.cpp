@@ -4,18 +4,18 @@
 namespace stepwise::ws {
 
 ServerConnection::ServerConnection(http::Upgrade& upgrade, http::Request& request,
-                                   std::shared_ptr<const Endpoint> endpoint)
+                                   std::shared_ptr<const Endpoint> endpoint, const Agreed& agreed)
     : Connection(upgrade.server().loop(), upgrade.take_transport(), Role::server, endpoint->options(), MaskKeySource(),
-                 std::string(request.remote_ip()), upgrade.server().tick()),
+                 agreed, std::string(request.remote_ip()), upgrade.server().tick()),
       ServedConnection(upgrade.server()),
       endpoint_(std::move(endpoint)) {
     keep_request(request);
 }
 
 void ServerConnection::open(http::Upgrade& upgrade, http::Request& request, std::shared_ptr<const Endpoint> endpoint,
-                            std::unique_ptr<Face> face) {
+                            const Agreed& agreed, std::unique_ptr<Face> face) {
     std::string early(upgrade.unconsumed());
-    auto* connection = new ServerConnection(upgrade, request, std::move(endpoint));
+    auto* connection = new ServerConnection(upgrade, request, std::move(endpoint), agreed);
     connection->start(std::move(face), early);
 }
 

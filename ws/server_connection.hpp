@@ -15,7 +15,7 @@ class Endpoint;
 class ServerConnection final : public Connection, public http::ServedConnection {
 public:
     static void open(http::Upgrade& upgrade, http::Request& request, std::shared_ptr<const Endpoint> endpoint,
-                     std::unique_ptr<Face> face);
+                     const Agreed& agreed, std::unique_ptr<Face> face);
 
     // What came before is still served.
     void go_away() override { start_close(CloseCode::going_away, "the server is shutting down"); }
@@ -23,7 +23,8 @@ public:
     void sweep(int tick) override { check_peer(tick); }
 
 private:
-    ServerConnection(http::Upgrade& upgrade, http::Request& request, std::shared_ptr<const Endpoint> endpoint);
+    ServerConnection(http::Upgrade& upgrade, http::Request& request, std::shared_ptr<const Endpoint> endpoint,
+                     const Agreed& agreed);
 
     std::shared_ptr<const Endpoint> endpoint_;
 };

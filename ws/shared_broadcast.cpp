@@ -14,7 +14,7 @@ struct SharedBroadcast::Shared {
 
     std::mutex mutex;  // also the order of messages: each is put into all inboxes at once
     std::vector<std::shared_ptr<Part>> parts;
-    net::SharedBytesSink frames;
+    SharedEncoder encoder;
     std::size_t waiting_bytes_max = 0;
 };
 
@@ -24,13 +24,13 @@ public:
     explicit Part(EventLoop& of) noexcept : loop(of) {}
 
     // Under the mutex.
-    void put(const net::SharedBytes& frame, const Connection* except, std::size_t waiting_bytes_max) {
+    void put(const SharedMessage& message, const Connection* except, std::size_t waiting_bytes_max) {
         if (waiting_bytes_ >= waiting_bytes_max) {
             overrun_ = true;
             return inbox_.clear();
         }
-        inbox_.push_back({frame, except});
-        waiting_bytes_ += frame.size();
+        inbox_.push_back({message, except});
+        waiting_bytes_ += message.size();
     }
 
     // On the loop. Nobody joins or leaves meanwhile: the hooks of a member that ends by this are called later.
@@ -48,7 +48,7 @@ public:
         }
         for (const Waiting& one : taken_) {
             for (Connection* member : members) {
-                if (member != one.except) member->write_frame(one.frame);
+                if (member != one.except) member->write_message(one.message);
             }
         }
         taken_.clear();
@@ -60,7 +60,7 @@ public:
 
 private:
     struct Waiting {
-        net::SharedBytes frame;
+        SharedMessage message;
         const Connection* except;
     };
 
@@ -92,6 +92,7 @@ void SharedBroadcast::add(Connection& connection) {
     }
     assert(std::find(part->members.begin(), part->members.end(), &connection) == part->members.end());
     part->members.push_back(&connection);
+    shared_->encoder.add(connection);
 }
 
 bool SharedBroadcast::remove(Connection& connection) noexcept {
@@ -102,6 +103,7 @@ bool SharedBroadcast::remove(Connection& connection) noexcept {
     if (found == part->members.end()) return false;
     *found = part->members.back();
     part->members.pop_back();
+    shared_->encoder.remove(connection);
     if (part->members.empty()) std::erase(shared_->parts, part);
     return true;
 }
@@ -111,15 +113,14 @@ void SharedBroadcast::send_frame(Opcode opcode, std::string_view payload, const 
     std::shared_ptr<Part> here;
     {
         std::lock_guard lock(shared_->mutex);
-        append_frame(shared_->frames, opcode, payload, true, std::nullopt);
-        net::SharedBytes frame = shared_->frames.take();
+        const SharedMessage message = shared_->encoder.encode(opcode, payload);
         for (const std::shared_ptr<Part>& part : shared_->parts) {
             if (&part->loop == running) {
                 here = part;
-                part->put(frame, except, shared_->waiting_bytes_max);
+                part->put(message, except, shared_->waiting_bytes_max);
                 continue;
             }
-            part->put(frame, nullptr, shared_->waiting_bytes_max);
+            part->put(message, nullptr, shared_->waiting_bytes_max);
             if (part->told) continue;
             part->loop.call_soon_threadsafe([shared = shared_, part] { part->deliver(*shared); });
             part->told = true;

@@ -4,8 +4,12 @@
 #include <stepwise/ws/broadcast.hpp>
 #include <stepwise/ws/client.hpp>
 #include <stepwise/ws/client_handshake.hpp>
+#include <stepwise/ws/compression.hpp>
+#include <stepwise/ws/deflate.hpp>
+#include <stepwise/ws/extensions.hpp>
 #include <stepwise/ws/route.hpp>
 #include <stepwise/ws/shared_broadcast.hpp>
+#include <stepwise/ws/shared_message.hpp>
 
 using namespace net_test;
 
@@ -169,6 +173,47 @@ TEST_CASE("both ends agree on a handshake") {
     std::optional<net::ProtocolError> refused = ws::check_response(response, key);
     //]
     CHECK_FALSE(refused);
+}
+
+TEST_CASE("both ends agree on compression, and one packs what the other unpacks") {
+    ws::CompressionOptions options{.message_bytes_min = 1};
+    //[ ws/compression.hpp
+    std::string offer = ws::compression_offer(options);       // a client's
+    //]
+    //[ ws/extensions.hpp
+    std::optional<std::vector<ws::Extension>> offers = ws::parse_extensions({offer});
+    //]
+    REQUIRE(offers);
+    //[ ws/compression.hpp
+    std::optional<ws::CompressionTerms> terms = ws::accept_compression(*offers, options);
+    std::string answer = ws::extension_field(*terms);         // the server's
+    //]
+    CHECK(answer == "permessage-deflate; server_no_context_takeover; client_no_context_takeover");
+    std::string text(100, 't');
+    ws::MessageCompression other(ws::Role::client, *terms, options);
+    std::string bytes(*other.pack(text));
+    bool is_last = true;
+    std::array<char, 200> room;
+    auto agreed = *terms;
+    {
+        auto terms = agreed;
+        //[ ws/deflate.hpp
+        ws::MessageCompression compression(ws::Role::server, terms, options);
+        std::optional<std::string_view> packed = compression.pack(text);      // nothing: it goes as it is
+        compression.receive(bytes, is_last);
+        std::optional<std::string_view> piece = compression.next_piece(room);   // until it is empty; nothing: corrupt
+        //]
+        CHECK(packed->size() < text.size());
+        CHECK(*piece == text);
+    }
+}
+
+TEST_CASE("a message for many is encoded once") {
+    //[ ws/shared_message.hpp
+    ws::SharedEncoder encoder;
+    ws::SharedMessage message = encoder.encode(ws::Opcode::text, "to all");   // who reads it: add(connection)
+    //]
+    CHECK(message.plain.size() == 8);
 }
 
 TEST_CASE("a text is checked") {

@@ -13,6 +13,7 @@ import time
 import unittest
 
 import websockets
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import python_suite  # noqa: E402
@@ -134,11 +135,38 @@ class EchoTest(EchoTestCase):
             await asyncio.gather(*(one(number) for number in range(50)))
         asyncio.run(asyncio.wait_for(main(), WAIT_SECONDS_MAX))
 
-    def test_neither_a_subprotocol_nor_compression_is_agreed_on_unasked(self):
+    def test_a_subprotocol_that_it_does_not_speak_is_not_agreed_on(self):
         async def conversation(socket):
-            return socket.subprotocol, socket.extensions
-        agreed = self.converse(conversation, subprotocols=["chat", "superchat"], compression="deflate")
-        self.assertEqual(agreed, (None, []))
+            return socket.subprotocol
+        self.assertEqual(self.converse(conversation, subprotocols=["chat", "superchat"]), None)
+
+    def test_compression_is_agreed_on_where_the_client_offers_it(self):
+        async def conversation(socket):
+            for message in ("short", "again and again, " * 100, b"x" * MESSAGE_BYTES_MAX, os.urandom(5000)):
+                await socket.send(message)
+                self.assertEqual(await socket.recv(), message)
+            return [extension.name for extension in socket.extensions]
+        self.assertEqual(self.converse(conversation, compression="deflate"), ["permessage-deflate"])
+        self.assertEqual(self.converse(conversation, compression=None), [])
+
+    def test_each_way_of_compressing_that_a_client_may_ask_for_works(self):
+        async def conversation(socket):
+            for message in ["again and again, " * 100, "shorter, " * 15] * 5:
+                await socket.send(message)
+                self.assertEqual(await socket.recv(), message)
+        for bits in range(9, 16):
+            for server_forgets in (False, True):
+                with self.subTest(bits=bits, server_forgets=server_forgets):
+                    offer = ClientPerMessageDeflateFactory(
+                        server_no_context_takeover=server_forgets, client_no_context_takeover=not server_forgets,
+                        server_max_window_bits=bits, client_max_window_bits=bits)
+                    self.converse(conversation, compression=None, extensions=[offer])
+
+    def test_a_message_that_unpacks_to_more_than_the_limit_is_closed_with_1009(self):
+        with self.assertRaises(websockets.ConnectionClosed) as caught:
+            self.echo_of(b"\0" * (MESSAGE_BYTES_MAX + 1), compression="deflate")
+        self.assertEqual(caught.exception.rcvd.code, 1009)
+        self.assertIn("message_bytes_max", caught.exception.rcvd.reason)
 
 
 class ClosingTest(EchoTestCase):
@@ -236,6 +264,75 @@ class HandshakeTest(EchoTestCase):
         for key in ("", "short", "dGhlIHNhbXBsZSBub25jZ!=="):
             with self.subTest(key=key), RawConnection(self.server.address) as raw:
                 self.assertEqual(raw.upgrade(key=key).status, 400)
+
+
+class FlagsTest(unittest.TestCase):
+    def talk(self, flags, conversation, **options):
+        with ServerProcess(PROGRAM, "--reactor", REACTOR, *flags) as server:
+            async def main():
+                async with websockets.connect(server.url("/", "ws"), **options) as socket:
+                    return await conversation(socket)
+            return asyncio.run(asyncio.wait_for(main(), WAIT_SECONDS_MAX))
+
+    def test_no_compress_declines_every_offer(self):
+        async def conversation(socket):
+            return socket.extensions
+        self.assertEqual(self.talk(["--no-compress"], conversation, compression="deflate"), [])
+
+    def test_subprotocol_names_what_is_spoken(self):
+        async def conversation(socket):
+            return socket.subprotocol
+        flags = ["--subprotocol", "chat", "echo"]
+        self.assertEqual(self.talk(flags, conversation, subprotocols=["other", "echo", "chat"]), "echo")
+        self.assertIsNone(self.talk(flags, conversation, subprotocols=["other"]))
+
+    def test_max_message_is_the_limit(self):
+        async def conversation(socket):
+            await socket.send("x" * 100)
+            self.assertEqual(await socket.recv(), "x" * 100)
+            await socket.send("x" * 101)
+            await socket.recv()
+        with self.assertRaises(websockets.ConnectionClosed) as caught:
+            self.talk(["--max-message", "100"], conversation)
+        self.assertEqual(caught.exception.rcvd.code, 1009)
+
+    def test_origin_names_whose_pages_may_connect_beside_its_own(self):
+        with ServerProcess(PROGRAM, "--reactor", REACTOR, "--origin", "https://friend.example") as server:
+            host, port = server.address
+            answers = {}
+            for origin in ("https://friend.example", f"http://{host}:{port}", "https://evil.example", None):
+                with RawConnection(server.address) as raw:
+                    fields = f"Origin: {origin}\r\n" if origin else ""
+                    raw.send((f"GET / HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+                              f"{fields}\r\n").encode())
+                    answers[origin] = raw.read_response().status
+            self.assertEqual(list(answers.values()), [101, 101, 403, 101])
+
+    def test_a_silent_client_is_pinged_and_given_up(self):
+        with ServerProcess(PROGRAM, "--reactor", REACTOR, "--ping", "1", "--ping-timeout", "1") as server, \
+                RawConnection(server.address) as raw:
+            raw.upgrade()
+            self.assertEqual(raw.read_frame().first_byte, 0x89)
+            self.assertEqual(raw.read_to_the_end(), b"")
+
+    def test_sigterm_loses_no_message_that_is_queued(self):
+        with ServerProcess(PROGRAM, "--reactor", REACTOR) as server, RawConnection(server.address) as raw:
+            raw.upgrade()
+            message = os.urandom(60000)
+            for _ in range(30):
+                raw.send(frame(0x82, message))
+            received = [raw.read_frame().payload]
+            server.process.terminate()
+            while True:
+                answer = raw.read_frame()
+                if answer.first_byte == 0x88:
+                    break
+                received.append(answer.payload)
+            self.assertEqual(answer.close_code, 1001)
+            self.assertTrue(all(one == message for one in received))
+            raw.send(frame(0x88, b"\x03\xe9"))
+            self.assertEqual(server.wait(), 0, server.errors())
 
 
 if __name__ == "__main__":

@@ -102,6 +102,81 @@ TEST_CASE("who writes without waiting is stopped at queued_bytes_max, with 1013,
     CHECK(scene.log[1].find("1013 try again later") != std::string::npos);
 }
 
+namespace {
+
+Coro<void> write_numbers(Log& log, Connection& connection) {
+    const std::string filler(100'000, ' ');
+    int number = 0;
+    while (connection.dropped_messages() < 20) connection.write_message(std::to_string(number++) + filler);
+    log.push_back(std::to_string(number));
+    log.push_back(std::to_string(connection.queued_bytes() / 100'000));
+    co_await connection.send("last");
+    co_await connection.wait_closed();
+}
+
+// The numbers that arrive, of those that were written.
+std::vector<int> read_numbers(Peer& client) {
+    std::vector<int> numbers;
+    for (std::string frame = read_frame(client); frame != "text:last"; frame = read_frame(client)) {
+        REQUIRE(frame.starts_with("text:"));
+        numbers.push_back(std::stoi(frame.substr(5)));
+    }
+    return numbers;
+}
+
+}  // namespace
+
+TEST_CASE("a connection that may drop goes on: it loses its newest messages, or those that waited longest") {
+    for (const ws::WhenFull when_full : {ws::WhenFull::drop_newest, ws::WhenFull::drop_oldest}) {
+        const bool newest = when_full == ws::WhenFull::drop_newest;
+        CAPTURE(newest);
+        WsServed scene;
+        ws::ConnectionOptions options;
+        options.when_full = when_full;
+        options.queued_bytes_max = 1'000'000;
+        options.ping_interval_seconds = 0;
+        http::Router router;
+        router.get("/", ws::coroutine([&](Connection& c) { return write_numbers(scene.log, c); }, options));
+        scene.serve(std::move(router));
+        Peer client = scene.open();
+        scene.run_until([&] { return scene.log.size() == 2; });
+        const int written = std::stoi(scene.log[0]);
+        CHECK(std::stoi(scene.log[1]) <= (newest ? 11 : 12));
+        const std::vector<int> numbers = read_numbers(client);
+        CHECK(static_cast<int>(numbers.size()) == written - 20);
+        CHECK(std::is_sorted(numbers.begin(), numbers.end()));
+        CHECK(numbers.front() == 0);
+        CHECK((numbers.back() == written - 1) == !newest);
+        client.send(close_frame(1000));
+        CHECK(read_frame(client) == "close:1000");
+        scene.run_until_gone();
+        scene.server.reset();
+    }
+}
+
+TEST_CASE("what waits behind a slow peer is sent before the Close frame") {
+    WsServed scene;
+    struct Programs {
+        static Coro<void> write(Connection& connection) {
+            for (int number = 0; number < 8; ++number) {
+                connection.write_message(std::to_string(number) + std::string(100'000, ' '));
+            }
+            connection.write_message("last");
+            co_return;
+        }
+    };
+    ws::ConnectionOptions options;
+    options.when_full = ws::WhenFull::drop_oldest;
+    http::Router router;
+    router.get("/", ws::coroutine([&](Connection& c) { return Programs::write(c); }, options));
+    scene.serve(std::move(router));
+    Peer client = scene.open("/", 16 * 1024);
+    scene.settle();
+    CHECK(read_numbers(client).size() == 8);
+    CHECK(read_frame(client) == "close:1000");
+    scene.server.reset();
+}
+
 TEST_CASE("in debug mode it is told, as perhaps a mistake, and where it was written") {
     std::vector<Lint> lints;
     LintHandler before = set_lint_handler([&](const Lint& lint) {

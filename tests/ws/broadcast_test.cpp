@@ -111,6 +111,33 @@ TEST_CASE("two hundred members: the one that never reads delays nobody, costs li
     CHECK(members[0].read_to_end().size() > 0);
 }
 
+TEST_CASE("a message to all is compressed once, for those who agreed on it, with the smallest of their windows") {
+    Scene scene;
+    const std::string text = std::string(3000, 'b') + "end";
+    std::vector<Peer> peers;
+    const auto join = [&](std::string_view fields) -> Peer& {
+        Peer peer = scene.connect();
+        peer.send(handshake("/", fields));
+        REQUIRE(peer.read_until("\r\n\r\n").starts_with("HTTP/1.1 101 "));
+        return peers.emplace_back(std::move(peer));
+    };
+    join("");
+    join("Sec-WebSocket-Extensions: permessage-deflate\r\n");
+    join("Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=9\r\n");
+    peers[0].send(text_frame(text));
+    CHECK(read_frame(peers[0]) == "text:" + text);
+    const std::string packed = peers[1].read(2);
+    CHECK(packed[0] == '\xC1');
+    const auto size = static_cast<std::size_t>(packed[1]);
+    CHECK(size < 60);
+    const std::string payload = peers[1].read(size);
+    CHECK(peers[2].read(2 + size) == packed + payload);
+    ws::MessageCompression receiver(ws::Role::client, {.server_max_window_bits = 9}, {});
+    receiver.receive(payload, true);
+    std::vector<char> room(4000);
+    CHECK(receiver.next_piece(room) == text);
+}
+
 TEST_CASE("members that become too slow within one send all leave, and nobody is called from within it") {
     Scene scene(1000);
     std::vector<Peer> members;

@@ -224,7 +224,7 @@ TEST_CASE("a server that falls silent is pinged, and given up when it does not a
     Peer peer = fake.open(connection, options);
     Task<std::string> receiving = fake.loop().create_task(next(*connection));
     fake.pass(6s);
-    CHECK(read_masked(peer) == "ping:");
+    CHECK(read_masked(peer).starts_with("ping:"));
     SUBCASE("it answers") {
         peer.send(server_frame(Opcode::pong, ""));
         fake.pass(4s);

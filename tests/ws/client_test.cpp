@@ -15,7 +15,7 @@ namespace {
 class Echo : public WebSocketHandler {
 public:
     explicit Echo(Log& log) : log_(log) {}
-    void open() { log_.push_back("open"); }
+    void open() { log_.push_back(subprotocol().empty() ? "open" : "open with " + std::string(subprotocol())); }
     void on_message(MessageView message) {
         log_.push_back(std::string(message.data));
         write_message(message.data, !message.is_text);
@@ -85,6 +85,54 @@ TEST_CASE("messages of every length form come back as they were sent") {
         CHECK(connection->write_message(bytes, true));
         CHECK(scene.run(next(*connection)) == bytes);
     }
+}
+
+TEST_CASE("messages are compressed where both ends are willing, in either way of it") {
+    for (const bool server_keeps : {false, true}) {
+        for (const bool client_keeps : {false, true}) {
+            ws::ConnectionOptions options;
+            options.protocol.compression.context_takeover = server_keeps;
+            Scene scene(options);
+            ws::ConnectOptions connect_options;
+            connect_options.connection.protocol.compression.context_takeover = client_keeps;
+            ClientConnection connection = scene.open("/", connect_options);
+            CHECK(connection->sent_window_bits() == 15);
+            for (const std::size_t size : {1, 127, 128, 5000, 200'000, 128}) {
+                const std::string text(size, 'c');
+                CHECK(connection->write_message(text));
+                CHECK(scene.run(next(*connection)) == text);
+                CHECK(scene.log.back() == text);
+            }
+        }
+    }
+}
+
+TEST_CASE("one end that does not compress is enough for messages to go as they are") {
+    ws::ConnectionOptions off;
+    off.protocol.compression.enabled = false;
+    for (const bool server_is_off : {false, true}) {
+        Scene scene(server_is_off ? off : ws::ConnectionOptions());
+        ws::ConnectOptions connect_options;
+        if (!server_is_off) connect_options.connection = off;
+        ClientConnection connection = scene.open("/", connect_options);
+        CHECK(connection->sent_window_bits() == 0);
+        CHECK(connection->write_message(std::string(1000, 'p')));
+        CHECK(scene.run(next(*connection)) == std::string(1000, 'p'));
+    }
+}
+
+TEST_CASE("both ends know the subprotocol that was chosen") {
+    ws::ConnectionOptions options;
+    options.subprotocols = {"chat", "echo"};
+    Scene scene(options);
+    ws::ConnectOptions connect_options;
+    connect_options.subprotocols = {"other", "echo", "chat"};
+    CHECK(scene.open("/", connect_options)->subprotocol() == "echo");
+    connect_options.subprotocols = {"other"};
+    CHECK(scene.open("/", connect_options)->subprotocol() == "");
+    scene.run_until([&] { return scene.log.size() >= 2; });
+    CHECK(scene.log[0] == "open with echo");
+    CHECK(scene.log.back() != "open with echo");
 }
 
 TEST_CASE("the server's code and reason reach the client, behind the messages that came before") {

@@ -384,7 +384,7 @@ TEST_CASE("another thread is told that the connection is not its own") {
     std::thread stranger([&] {
         for (auto* call : {+[](Connection& c) { c.write_message("x"); }, +[](Connection& c) { c.close(); },
                            +[](Connection& c) { static_cast<void>(c.send("x")); },
-                           +[](Connection& c) { c.write_frame(net::SharedBytes("x")); }}) {
+                           +[](Connection& c) { c.write_message(ws::SharedMessage()); }}) {
             try {
                 call(*shared);
             } catch (const std::logic_error&) {

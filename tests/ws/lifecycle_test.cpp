@@ -33,6 +33,26 @@ private:
     Stage& stage_;
 };
 
+// Asks for an argument before the handshake is answered, and keeps account of pings.
+class Asks : public WebSocketHandler {
+public:
+    explicit Asks(Stage& stage) : stage_(stage) {}
+    std::optional<http::Response> prepare(const http::Request& request) {
+        if (request.argument("Id")) return std::nullopt;
+        return http::Response::error(400, "Id is missing");
+    }
+    void open() { stage_.log.push_back("open " + *request().argument("Id")); }
+    void on_message(MessageView message) { write_message(message.data); }
+    void on_ping(std::string_view payload) { stage_.log.push_back("ping " + std::string(payload)); }
+    void on_pong(std::string_view payload) {
+        const bool is_measured = connection().round_trip_time().has_value();
+        stage_.log.push_back((is_measured ? "measured, pong of " : "pong of ") + std::to_string(payload.size()));
+    }
+
+private:
+    Stage& stage_;
+};
+
 class Picky : public WebSocketHandler {
 public:
     explicit Picky(Stage& stage) : stage_(stage) {}
@@ -63,6 +83,7 @@ struct Scene : WsServed {
         http::Router router;
         router.get("/", ws::handler<Echo>(options, std::ref(stage)));
         router.get("/picky", ws::handler<Picky>(options, std::ref(stage)));
+        router.get("/asks", ws::handler<Asks>(options, std::ref(stage)));
         router.get("/sender", ws::handler<Sender>(options, std::ref(stage)));
         serve(std::move(router));
     }
@@ -97,6 +118,37 @@ TEST_CASE("pages of other origins are refused unless the handler lets them in") 
     CHECK(scene.answer_to(handshake("/picky", "Origin: http://throws\r\n")).status == 500);
     CHECK(scene.stage.log == Log{"https://friend.example", "http://test", "http://throws"});
     CHECK(scene.lost.size() == 1);
+}
+
+TEST_CASE("what a handler misses in the request is told before there is a connection") {
+    Scene scene;
+    Answer answer = scene.answer_to(handshake("/asks"));
+    CHECK(answer.status == 400);
+    CHECK(answer.body.find("Id is missing") != std::string::npos);
+    CHECK(scene.stage.log.empty());
+    CHECK(scene.answer_to(handshake("/asks?Id=a%20b")).status == 101);
+    CHECK(scene.stage.log.front() == "open a b");
+}
+
+TEST_CASE("the server's subprotocols: the first of the client's that it speaks, or none") {
+    ws::ConnectionOptions options;
+    options.subprotocols = {"chat", "echo"};
+    Scene scene(options);
+    CHECK(scene.answer_to(handshake("/", "Sec-WebSocket-Protocol: none, echo, chat\r\n"))
+              .has("Sec-WebSocket-Protocol: echo\r\n"));
+    const Answer answer = scene.answer_to(handshake("/", "Sec-WebSocket-Protocol: Chat\r\n"));
+    CHECK(answer.status == 101);
+    CHECK_FALSE(answer.has("Sec-WebSocket-Protocol"));
+}
+
+TEST_CASE("extensions that are no list are refused, those that are not known are passed over") {
+    Scene scene;
+    CHECK(scene.answer_to(handshake("/", "Sec-WebSocket-Extensions: a; ; b\r\n")).status == 400);
+    CHECK(scene.answer_to(handshake("/", "Sec-WebSocket-Extensions: x-other; a=b\r\n")).status == 101);
+    const Answer answer = scene.answer_to(handshake("/", "Sec-WebSocket-Extensions: permessage-deflate\r\n"));
+    CHECK(
+        answer.has("Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; "
+                   "client_no_context_takeover\r\n"));
 }
 
 TEST_CASE("what is no handshake is told what to ask for, and the connection stays usable") {
@@ -140,7 +192,7 @@ TEST_CASE("a silent peer is pinged, then closed after interval and timeout") {
     Scene scene;
     Peer client = scene.open();
     scene.pass(22s);
-    CHECK(read_frame(client) == "ping:");
+    CHECK(read_frame(client).starts_with("ping:"));
     scene.pass(16s);
     CHECK_FALSE(client.is_ended_now());
     scene.pass(6s);
@@ -179,6 +231,19 @@ TEST_CASE("a peer that reads slowly and says nothing lives; one that has stopped
     CHECK(scene.stage.log[0].starts_with("close 1006 keepalive"));
     CHECK_FALSE(slow.is_ended_now());
     CHECK(stopped.read_to_end().size() < 6 * 1024 * 1024);
+}
+
+TEST_CASE("pings and pongs are told to the hooks that want them, and the answered keepalive ping is timed") {
+    Scene scene;
+    Peer client = scene.open("/asks?Id=7");
+    client.send(client_frame(Opcode::ping, "hi") + client_frame(Opcode::pong, "not asked for"));
+    CHECK(read_frame(client) == "pong:hi");
+    scene.pass(24s);
+    const std::string ping = read_frame(client);
+    REQUIRE(ping.size() == 9);
+    client.send(client_frame(Opcode::pong, ping.substr(5)));
+    scene.settle();
+    CHECK(scene.stage.log == Log{"open 7", "ping hi", "pong of 13", "measured, pong of 4"});
 }
 
 TEST_CASE("without an interval nobody is pinged") {
