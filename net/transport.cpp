@@ -6,6 +6,8 @@
 #include <array>
 #include <cassert>
 #include <cstring>
+#include <limits>
+#include <new>
 #include <stdexcept>
 
 namespace stepwise::net {
@@ -16,11 +18,38 @@ constexpr std::int64_t freed_early = -2;  // a planted bug's, in Operation::offs
 
 }  // namespace
 
-// What a sendmsg needs until it completes; idle connections have none.
-struct Transport::Message : frame_pool::Pooled {
-    std::array<iovec, 16> parts;
-    msghdr header{};
+// What the kernel has until it completes.
+struct Transport::Send : Operation, frame_pool::Pooled {
+    struct Message : frame_pool::Pooled {
+        std::array<iovec, 16> parts;
+        msghdr header{};
+    };
+
+    explicit Send(Transport& of) noexcept : Operation(&Transport::send_completed), transport(of) {}
+
+    Transport& transport;
+    std::unique_ptr<Message> message;  // of one in several parts
 };
+
+namespace {
+
+std::int32_t in_milliseconds(Duration time) noexcept {
+    constexpr std::chrono::milliseconds longest(std::numeric_limits<std::int32_t>::max());
+    if (time >= longest) return std::numeric_limits<std::int32_t>::max();
+    return static_cast<std::int32_t>(std::chrono::ceil<std::chrono::milliseconds>(time).count());
+}
+
+std::uint32_t in_32_bits(std::size_t bytes) noexcept {
+    return static_cast<std::uint32_t>(std::min<std::size_t>(bytes, std::numeric_limits<std::uint32_t>::max()));
+}
+
+}  // namespace
+
+Transport::Limits::Limits(const TransportOptions& options) noexcept
+    : write_high_water_bytes(in_32_bits(options.write_high_water_bytes)),
+      write_low_water_bytes(in_32_bits(options.write_low_water_bytes)),
+      linger_timeout(in_milliseconds(options.linger_timeout)),
+      handshake_timeout(in_milliseconds(options.handshake_timeout)) {}
 
 // Keeps the transport while its handler is called, whatever the handler does with its Owner.
 class Transport::Call {
@@ -40,19 +69,17 @@ private:
 
 Transport::Transport(EventLoop& loop, UniqueFd socket, TransportHandler* handler,
                      const TransportOptions& options) noexcept
-    : Operation(&Transport::sent),
-      ReadyNode(&Transport::run_flush),
+    : ReadyNode(&Transport::run_flush),
       Timer(&Transport::time_is_up),
       loop_(loop),
       handler_(handler),
-      options_(options),
+      limits_(options),
       socket_(std::move(socket)) {
     loop_.bind(*this);
 }
 
 Transport::~Transport() {
     assert(!socket_ && !closing_ && !pending() && !node_queued_);
-    delete message_;
 }
 
 Transport::Owner Transport::make(EventLoop& loop, UniqueFd socket, TransportHandler* handler,
@@ -214,35 +241,58 @@ void Transport::note_sent(std::size_t bytes) noexcept {
         trace::bytes(*tracer(), fd(), trace::Way::out, bytes);
 }
 
-// True: it is done, with `result`.
+// True: it is done, with a result.
 bool Transport::start_send() noexcept {
     std::array<iovec, 16> parts;
-    std::size_t count = to_wire().gather(parts);
-    if (count == 1) {
-        prepare_send(fd(), parts[0].iov_base, parts[0].iov_len);
-    } else {
-        if (message_ == nullptr) message_ = new Message;
-        message_->parts = parts;
-        message_->header.msg_iov = message_->parts.data();
-        message_->header.msg_iovlen = count;
-        prepare_send_message(fd(), &message_->header);
+    const std::size_t count = to_wire().gather(parts);
+    try {
+        send_ = new Send(*this);
+        if (count > 1) send_->message.reset(new Send::Message);
+    } catch (const std::bad_alloc&) {
+        end_send();
+        fail(ENOMEM);
+        return false;
     }
-    offset = current_offset;
-    bool done = loop_.reactor().submit(*this);
+    if (count == 1) {
+        send_->prepare_send(fd(), parts[0].iov_base, parts[0].iov_len);
+    } else {
+        Send::Message& message = *send_->message;
+        message.parts = parts;
+        message.header.msg_iov = message.parts.data();
+        message.header.msg_iovlen = count;
+        send_->prepare_send_message(fd(), &message.header);
+    }
+    bool done = loop_.reactor().submit(*send_);
     if (planted("buffer_freed_early") && !done) {
         to_wire().consume(to_wire().size());
-        offset = freed_early;
+        send_->offset = freed_early;
     }
     return done;
 }
 
+void Transport::end_send() noexcept {
+    delete std::exchange(send_, nullptr);
+}
+
+void Transport::cancel_send() noexcept {
+    loop_.reactor().cancel(*send_);
+}
+
+void Transport::abandon_send() noexcept {
+    loop_.reactor().abandon(*send_);
+    end_send();
+}
+
 void Transport::take_sent() noexcept {
+    const int result = send_->result;
+    const bool was_freed_early = planted("buffer_freed_early") && send_->offset == freed_early;
+    end_send();
     if (result < 0) return fail(-result);
     if (is_lost()) return clear_queued();
-    if (!planted("buffer_freed_early") || offset != freed_early) to_wire().consume(static_cast<std::size_t>(result));
+    if (!was_freed_early) to_wire().consume(static_cast<std::size_t>(result));
     if (planted("double_completion")) outbox_.consume(std::min(static_cast<std::size_t>(result), outbox_.size()));
     note_sent(static_cast<std::size_t>(result));
-    if (full_ && queued_bytes() <= options_.write_low_water_bytes) {
+    if (full_ && queued_bytes() <= limits_.write_low_water_bytes) {
         full_ = false;
         if (tracer() != nullptr) trace::resumed(*tracer(), fd(), trace::Way::out, queued_bytes());
         drained_due_ = owned_;
@@ -251,28 +301,27 @@ void Transport::take_sent() noexcept {
     }
 }
 
-void Transport::sent(Operation& operation) noexcept {
-    auto& self = static_cast<Transport&>(operation);
-    self.take_sent();
-    if (!self.socket_) {
-        self.finish_close();
-        return self.delete_if_unused();
+void Transport::send_completed(Operation& operation) noexcept {
+    static_cast<Send&>(operation).transport.sent();
+}
+
+void Transport::sent() noexcept {
+    take_sent();
+    if (!socket_) {
+        finish_close();
+        return delete_if_unused();
     }
-    if (!self.owned_) {
-        if (self.is_lost()) {
-            self.close_socket();
-            return self.delete_if_unused();
+    if (!owned_) {
+        if (is_lost()) {
+            close_socket();
+            return delete_if_unused();
         }
-        if (self.armed()) {  // progress: the peer is there
-            self.loop_.remove_timer(self);
-            self.loop_.add_timer(self, self.loop_.time() + self.options_.linger_timeout);
+        if (armed()) {  // progress: the peer is there
+            loop_.remove_timer(*this);
+            linger_from_now();
         }
     }
-    if (self.queued_bytes() != 0 || self.end_wanted_) {
-        if (!self.node_queued_) self.queue_flush();
-    } else if (self.message_ != nullptr) {
-        delete std::exchange(self.message_, nullptr);
-    }
+    if ((queued_bytes() != 0 || end_wanted_) && !node_queued_) queue_flush();
 }
 
 void Transport::fail(int error) noexcept {

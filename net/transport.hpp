@@ -51,7 +51,6 @@ struct TransportOptions {
 };
 
 class Transport final : private Receiver,
-                        private Operation,
                         private ReadyNode,
                         private Timer,
                         private LoopBound,
@@ -66,7 +65,7 @@ public:
     static Owner make(EventLoop& loop, UniqueFd socket, TransportHandler* handler, const TransportOptions& options);
 
     void set_handler(TransportHandler* handler) noexcept { handler_ = handler; }
-    void set_options(const TransportOptions& options) noexcept { options_ = options; }
+    void set_options(const TransportOptions& options) noexcept { limits_ = Limits(options); }
 
     // From here on the connection is TLS, in both directions: the handler gets plain bytes, what is written waits for
     // the handshake and is encrypted as the socket takes it. The peer's end is its close_notify; without one the
@@ -115,7 +114,7 @@ public:
     std::uint64_t acknowledged_bytes() const noexcept;
     // Instead of the low water: drained() comes when nothing is queued any more. Something must be queued.
     void report_when_sent() noexcept {
-        options_.write_low_water_bytes = 0;
+        limits_.write_low_water_bytes = 0;
         if (!is_lost()) become_full();
     }
     // Above the high water and not yet back at the low water: a writer should wait.
@@ -151,9 +150,18 @@ public:
     int fd() const noexcept { return socket_.get(); }
 
 private:
-    struct Message;
+    struct Send;
     struct Tls;
     class Call;
+
+    // TransportOptions in half the bytes: there is one for every connection. Times in milliseconds, rounded up.
+    struct Limits {
+        explicit Limits(const TransportOptions& options) noexcept;
+        std::uint32_t write_high_water_bytes;
+        std::uint32_t write_low_water_bytes;
+        std::int32_t linger_timeout;
+        std::int32_t handshake_timeout;  // the largest: for ever
+    };
 
     Transport(EventLoop& loop, UniqueFd socket, TransportHandler* handler, const TransportOptions& options) noexcept;
     ~Transport();
@@ -161,13 +169,14 @@ private:
     void received(std::span<char> bytes) override;
     void receive_ended(int error) override;
     void loop_closing() noexcept override;
-    static void sent(Operation& operation) noexcept;
+    static void send_completed(Operation& operation) noexcept;
+    void sent() noexcept;
     static void run_flush(ReadyNode& node);
     static void run_report(ReadyNode& node);
     static void time_is_up(Timer& timer) noexcept;
 
     void schedule_flush() {
-        bool over = outbox_.size() > options_.write_high_water_bytes && !is_lost();
+        bool over = outbox_.size() > limits_.write_high_water_bytes && !is_lost();
         if (over && !planted("unbounded_queue")) [[unlikely]]
             become_full();
         if (!node_queued_ && !pending()) queue_flush();
@@ -181,15 +190,20 @@ private:
         if (tls_ != nullptr) encrypt();
         return !to_wire().empty();
     }
+    bool pending() const noexcept { return send_ != nullptr; }
     std::size_t send_now(std::string_view bytes) noexcept;
     bool start_send() noexcept;
     void take_sent() noexcept;
+    void end_send() noexcept;
+    void cancel_send() noexcept;
+    void abandon_send() noexcept;
     void fail(int error) noexcept;
     void clear_queued() noexcept;
     void end_writing() noexcept;
     void end_of_input();
     void let_go() noexcept;
     void linger() noexcept;
+    void linger_from_now() { loop_.add_timer(*this, loop_.time() + std::chrono::milliseconds(limits_.linger_timeout)); }
     void stop_receiving() noexcept;
     void close_socket() noexcept;
     void finish_close() noexcept;
@@ -213,10 +227,10 @@ private:
 
     EventLoop& loop_;
     TransportHandler* handler_;
-    TransportOptions options_;
+    Limits limits_;
     Outbox outbox_;
     std::uint64_t sent_bytes_ = 0;
-    Message* message_ = nullptr;  // of a send in several parts
+    Send* send_ = nullptr;  // while the kernel has it; idle connections have none
     std::unique_ptr<Tls, EndTls> tls_;
     UniqueFd socket_;
     UniqueFd closing_;  // while a cancelled send holds it

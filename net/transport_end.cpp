@@ -41,7 +41,7 @@ void Transport::let_go() noexcept {
 void Transport::linger() noexcept {
     try {
         loop_.remove_timer(*this);  // of a handshake
-        loop_.add_timer(*this, loop_.time() + options_.linger_timeout);
+        linger_from_now();
         resume_receiving();
         start_receiving();
     } catch (...) {  // out of memory or of watches: then the end comes without ceremony
@@ -78,12 +78,12 @@ void Transport::close_socket() noexcept {
         if (holds_ != 0) calls::shutdown(closing_.get(), SHUT_RDWR);
         if (pending() && !loop_.discarding()) {
             bool outer = std::exchange(in_call_, true);
-            loop_.reactor().cancel(*this);  // `sent` comes, at once or later
+            cancel_send();  // `sent` comes, at once or later
             in_call_ = outer;
         }
     }
     if (!closing_) return;
-    if (pending() && loop_.discarding()) loop_.reactor().abandon(*this);
+    if (pending() && loop_.discarding()) abandon_send();
     if (!pending()) finish_close();
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <limits>
 #include <new>
 
 namespace stepwise::net {
@@ -42,8 +43,10 @@ void Transport::resume_tls(std::unique_ptr<tls::Session> session) {
     tls_.reset(new Tls(std::move(session)));
     tls_->session->start(*tls_);
     if (is_lost()) return;
-    const bool is_limited = options_.handshake_timeout != Duration::max();
-    if (is_in_handshake() && is_limited) loop_.add_timer(*this, loop_.time() + options_.handshake_timeout);
+    const bool is_limited = limits_.handshake_timeout != std::numeric_limits<std::int32_t>::max();
+    if (is_in_handshake() && is_limited) {
+        loop_.add_timer(*this, loop_.time() + std::chrono::milliseconds(limits_.handshake_timeout));
+    }
     tls_has_moved();
 }
 

@@ -7,7 +7,7 @@
 //
 // It parses in place, in the bytes that `receive_data` was given. Only the start of a head or of a trailer section that
 // has not ended yet is copied, when `next_event` says NeedMore; then the caller's bytes may go. How much that can be is
-// bounded by ParserLimits. Between messages it holds no bytes at all.
+// bounded by ParserLimits. Between messages it holds no memory: what it works with goes back to its thread's others.
 //
 // How long views in events are good says events.hpp. One thread; movable.
 #pragma once
@@ -16,10 +16,8 @@
 #include <memory>
 #include <optional>
 #include <stepwise/net/http/events.hpp>
-#include <stepwise/net/http/input_buffer.hpp>
 #include <stepwise/net/http/parser_limits.hpp>
 #include <stepwise/net/http/request_head.hpp>
-#include <stepwise/net/http/scan.hpp>
 #include <stepwise/net/protocol_error.hpp>
 #include <string_view>
 #include <variant>
@@ -35,16 +33,17 @@ using Event = std::variant<NeedMore, StartOfMessage, BodyData, EndOfMessage, net
 
 class RequestParser {
 public:
-    explicit RequestParser(ParserLimits limits = {});
+    RequestParser() noexcept;
+    explicit RequestParser(const ParserLimits& limits);
+    // The same limits for many; nullptr: the defaults.
+    explicit RequestParser(std::shared_ptr<const ParserLimits> limits) noexcept;
     RequestParser(RequestParser&&) noexcept;
     RequestParser& operator=(RequestParser&&) noexcept;
     ~RequestParser();
 
     // More bytes from the peer. They must stay until `next_event` says NeedMore or gives an error, or until
     // `keep_unconsumed`. After an error they are not looked at.
-    void receive_data(std::string_view bytes) {
-        if (state_ != State::failed) input_.receive(bytes);
-    }
+    void receive_data(std::string_view bytes);
 
     Event next_event();
 
@@ -53,34 +52,29 @@ public:
     std::optional<net::ProtocolError> receive_eof();
 
     // The bytes behind the last event. After a request that is answered with 101 they belong to the next protocol.
-    std::string_view unconsumed() const { return input_.view(); }
+    std::string_view unconsumed() const;
 
     // Copies these bytes, as a server must that lets a request wait while the next one has already come: afterwards the
     // caller's may go. (As large as what was given to `receive_data`: stop reading meanwhile.)
-    void keep_unconsumed() { input_.keep(); }
+    void keep_unconsumed();
 
     bool is_between_messages() const { return state_ == State::between; }
 
-    // Gives back what is kept for speed, for connections that may idle for long. Only acts between messages with
-    // nothing left unconsumed.
-    void release_memory();
-
-    const ParserLimits& limits() const { return limits_; }
+    const ParserLimits& limits() const;
 
 private:
     enum class State : std::uint8_t { between, head, body, failed };
     struct Message;
+    class Spares;
 
-    void start_message();
+    void give_back() noexcept;
     Event next_head();
     Event next_of_body();
     Event failed();
 
-    ParserLimits limits_;
+    std::shared_ptr<const ParserLimits> limits_;  // nullptr: the defaults
+    std::unique_ptr<Message> message_;            // from a message's first byte on until nothing is left of it
     State state_ = State::between;
-    InputBuffer input_;
-    std::unique_ptr<Message> message_;  // made by the first byte, and reused
-    ErrorSlot error_;
 };
 
 }  // namespace stepwise::http

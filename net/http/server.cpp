@@ -18,12 +18,10 @@ void ServedConnection::leave_server() noexcept {
 }
 
 Server::Server(EventLoop& loop, Router router, ServerOptions options)
-    : loop_(loop),
-      router_(std::move(router)),
-      options_(std::move(options)),
-      parser_limits_(options_.parser),
-      started_(loop.time()) {
-    parser_limits_.body_bytes_max = std::max(options_.parser.body_bytes_max, options_.streamed_body_bytes_max);
+    : loop_(loop), router_(std::move(router)), options_(std::move(options)), started_(loop.time()) {
+    ParserLimits limits = options_.parser;
+    limits.body_bytes_max = std::max(options_.parser.body_bytes_max, options_.streamed_body_bytes_max);
+    parser_limits_ = std::make_shared<const ParserLimits>(limits);
 }
 
 Server::~Server() {

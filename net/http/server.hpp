@@ -82,7 +82,7 @@ public:
     EventLoop& loop() const noexcept { return loop_; }
     const Router& router() const noexcept { return router_; }
     const ServerOptions& options() const noexcept { return options_; }
-    const ParserLimits& parser_limits() const noexcept { return parser_limits_; }
+    const std::shared_ptr<const ParserLimits>& parser_limits() const noexcept { return parser_limits_; }
     std::uint64_t body_bytes_max(bool streamed) const noexcept {
         return streamed ? options_.streamed_body_bytes_max : options_.parser.body_bytes_max;
     }
@@ -101,7 +101,7 @@ private:
     EventLoop& loop_;
     Router router_;
     ServerOptions options_;
-    ParserLimits parser_limits_;  // whose body_bytes_max is that of any handler
+    std::shared_ptr<const ParserLimits> parser_limits_;  // whose body_bytes_max is that of any handler
     std::vector<std::unique_ptr<net::Listener>> listeners_;
     ServedConnection* connections_ = nullptr;
     std::size_t connection_count_ = 0;

@@ -154,7 +154,7 @@ EpollStream& EpollStreams::acquire(int socket) {
     // The registration reports what is there already: no need to try.
     if (!known) entry.readable = false;
     EpollStream* stream = free_ != nullptr ? free_ : &streams_.emplace_back(*this);
-    free_ = std::exchange(stream->next_free, nullptr);
+    free_ = static_cast<EpollStream*>(std::exchange(stream->next, nullptr));
     stream->fd = socket;
     stream->paused = false;
     entry.stream = stream;
@@ -178,7 +178,7 @@ void EpollStreams::part(EpollStream& stream) noexcept {
 
 void EpollStreams::release_if_done(EpollStream& stream) noexcept {
     if (stream.has_target() || stream.queued || stream.running) return;
-    stream.next_free = free_;
+    stream.next = free_;
     free_ = &stream;
 }
 

@@ -16,6 +16,7 @@ namespace stepwise {
 
 class EpollStreams;
 
+// ReadyNode::next links those that are free, too: none of them is in the ready queue.
 struct EpollStream : ReadyNode {
     explicit EpollStream(EpollStreams& streams) noexcept : ReadyNode(nullptr), owner(&streams) {}
 
@@ -28,7 +29,6 @@ struct EpollStream : ReadyNode {
     bool queued = false;   // in the ready queue
     bool running = false;  // its target is being called
     bool paused = false;
-    EpollStream* next_free = nullptr;
 };
 
 class EpollStreams {

@@ -42,9 +42,16 @@ CASES = {
     "loops-64": ["--connections", "64"],
     "loops-512": ["--connections", "512"],
     "idle": ["--connections", "5000"],
+    "idle-http": ["--connections", "5000"],
 } | {case: [] for case in nginx.CASES}
-KINDS = {"http": "http", "ws": "echo", "broadcast": "broadcast", "loops": "http", "idle": "idle"}
-DEMOS = {"http": "http_hello", "ws": "ws_echo", "broadcast": "ws_broadcast", "loops": "http_hello", "idle": "ws_echo"}
+KINDS = {"http": "http", "ws": "echo", "broadcast": "broadcast", "loops": "http", "idle": "idle",
+         "idle-http": "idle-http"}
+DEMOS = {"http": "http_hello", "ws": "ws_echo", "broadcast": "ws_broadcast", "loops": "http_hello", "idle": "ws_echo",
+         "idle-http": "http_hello"}
+
+
+def group_of(case):
+    return case if case.startswith("idle") else case.split("-")[0]
 
 
 class Bench:
@@ -74,7 +81,7 @@ class Bench:
 
     def load(self, case, server, path, seconds):
         """The figures of one run, or an error in words."""
-        group = case.split("-")[0]
+        group = group_of(case)
         shape = CASES[case]
         if self.options.smoke:
             seconds, shape = 0.05, [*shape, "--connections", "20"]
@@ -87,7 +94,7 @@ class Bench:
 
     def compare(self, case):
         """One row for each server of a case that has a floor."""
-        group = case.split("-")[0]
+        group = group_of(case)
         servers = self.servers(group)
         ratios, last, errors = {name: [] for name in servers}, {}, {}
         with self.floor(group) as floor:
@@ -115,23 +122,23 @@ class Bench:
             end(floor)
         return [row(case, name, ratios[name], last.get(name), errors.get(name)) for name in servers]
 
-    def idle(self):
+    def idle(self, case):
         """Bytes of memory for each connection: the least that a fresh server took."""
         rows = []
-        for name, (program, flags, path) in self.servers("idle").items():
+        for name, (program, flags, path) in self.servers(case).items():
             if name == "bare io_uring":
                 continue
             runs, error = [], ""
             for _ in range(min(self.options.reps, 3)):
                 server = self.start(program, flags)
                 with server:
-                    run, error = self.load("idle", server, path, 0.3)
+                    run, error = self.load(case, server, path, 0.3)
                     end(server)
                 if error:
                     break
                 runs.append(run)
             best = min(runs, key=lambda one: one["bytes_per_connection"], default=None)
-            rows.append({"case": "idle", "server": name, "error": error, "last": best})
+            rows.append({"case": case, "server": name, "error": error, "last": best})
         return rows
 
 
@@ -173,7 +180,7 @@ def text_of(one):
         return title + one["skipped"]
     if one["error"] or not one["last"]:
         return title + f"FAILED: {one['error'] or 'no run'}"
-    if one["case"] == "idle":
+    if group_of(one["case"]).startswith("idle"):
         last = one["last"]
         return title + (f"{last['bytes_per_connection']:6.0f} bytes a connection, "
                         f"{last['open_cpu_us']:.1f} us to open it")
@@ -222,7 +229,7 @@ def main(arguments):
         if case in nginx.CASES:
             found = nginx.compare(case, bench, row)
         else:
-            found = bench.idle() if case == "idle" else bench.compare(case)
+            found = bench.idle(case) if group_of(case).startswith("idle") else bench.compare(case)
         for one in found:
             print(text_of(one), flush=True)
             rows.append(one)

@@ -20,7 +20,7 @@
 namespace bench {
 
 struct LoadOptions {
-    std::string kind;  // http, echo, broadcast, idle
+    std::string kind;  // http, echo, broadcast, idle, idle-http
     int port = 0;
     pid_t server = 0;
     std::string path = "/";
@@ -105,7 +105,7 @@ private:
 std::unique_ptr<Load> make_http_load(const LoadOptions& options);
 std::unique_ptr<Load> make_echo_load(const LoadOptions& options);
 std::unique_ptr<Load> make_broadcast_load(const LoadOptions& options);
-// Opens WebSockets that do nothing, and prints what the server's memory grew by.
+// Opens WebSockets, or connections of HTTP, that do nothing, and prints what the server's memory grew by.
 void measure_idle(const LoadOptions& options);
 
 }  // namespace bench

@@ -9,7 +9,7 @@
 namespace {
 
 void run(const bench::LoadOptions& options) {
-    if (options.kind == "idle") return bench::measure_idle(options);
+    if (options.kind.starts_with("idle")) return bench::measure_idle(options);
     std::unique_ptr<bench::Load> load = options.kind == "http"   ? bench::make_http_load(options)
                                         : options.kind == "echo" ? bench::make_echo_load(options)
                                                                  : bench::make_broadcast_load(options);
@@ -21,7 +21,9 @@ void run(const bench::LoadOptions& options) {
 int main(int argc, char** argv) {
     bench::LoadOptions options;
     CLI::App app("Drives a server and prints what it cost.");
-    app.add_option("kind", options.kind)->required()->check(CLI::IsMember({"http", "echo", "broadcast", "idle"}));
+    app.add_option("kind", options.kind)
+        ->required()
+        ->check(CLI::IsMember({"http", "echo", "broadcast", "idle", "idle-http"}));
     app.add_option("--port", options.port)->required();
     app.add_option("--server", options.server, "its process")->required();
     app.add_option("--path", options.path);

@@ -96,24 +96,6 @@ private:
     std::size_t outstanding_ = 0;
 };
 
-// One message there and back, so that what a server allocates at the first message is there.
-void echo_once(int socket, FrameBatch& frames, const LoadOptions& options) {
-    std::string_view frame = frames.stamped(0, 0);
-    if (send(socket, frame.data(), frame.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(frame.size())) {
-        fail("a message could not be sent");
-    }
-    FrameReader reader(options.message_bytes);
-    for (FrameReader::Piece piece; !piece.is_last;) {
-        pollfd readable{socket, POLLIN, 0};
-        std::array<char, 16 * 1024> buffer;
-        ssize_t count = poll(&readable, 1, 10'000) == 1 ? recv(socket, buffer.data(), buffer.size(), 0) : 0;
-        if (count <= 0) fail("a message was not echoed");
-        std::string_view bytes(buffer.data(), static_cast<std::size_t>(count));
-        while (reader.next(bytes, piece)) {
-        }
-    }
-}
-
 }  // namespace
 
 std::unique_ptr<Load> make_echo_load(const LoadOptions& options) {
@@ -122,31 +104,6 @@ std::unique_ptr<Load> make_echo_load(const LoadOptions& options) {
 
 std::unique_ptr<Load> make_broadcast_load(const LoadOptions& options) {
     return std::make_unique<BroadcastLoad>(options);
-}
-
-void measure_idle(const LoadOptions& options) {
-    FrameBatch frames(options.message_bytes, 1);
-    std::vector<stepwise::UniqueFd> sockets;
-    auto open_more = [&](std::size_t count) {
-        for (; count > 0; --count) {
-            sockets.push_back(open_web_socket(options));
-            echo_once(sockets.back().get(), frames, options);
-        }
-    };
-    // What a server takes once, its code first of all, is not counted.
-    open_more(options.connections / 5);
-    std::size_t before = resident_bytes(options.server);
-    Nanoseconds cpu_before = cpu_time(options.server);
-    open_more(options.connections);
-    Nanoseconds open_cpu = cpu_time(options.server) - cpu_before;
-    std::vector<pollfd> all;
-    for (auto& socket : sockets) all.push_back({socket.get(), POLLIN, 0});
-    // Nothing comes while the server does what it still has to do.
-    if (poll(all.data(), all.size(), static_cast<int>(options.seconds * 1000)) != 0) fail("a connection was closed");
-    double count = static_cast<double>(options.connections);
-    fmt::print("{{\"bytes_per_connection\": {:.0f}, \"open_cpu_us\": {:.1f}}}\n",
-               static_cast<double>(resident_bytes(options.server) - before) / count,
-               static_cast<double>(open_cpu) / 1000 / count);
 }
 
 }  // namespace bench
