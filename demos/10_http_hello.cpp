@@ -55,6 +55,7 @@ http::Router routes(const std::vector<std::string>& origins) {
 
 }  // namespace
 
+//[ main
 int main(int argc, char** argv) {
     net::ServerOptions program;
     http::ServeOptions serving;
@@ -66,3 +67,4 @@ int main(int argc, char** argv) {
     options.parse(argc, argv);
     return http::serve([&origins] { return routes(origins); }, program, serving);
 }
+//]

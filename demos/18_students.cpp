@@ -86,6 +86,7 @@ std::string genre_of(const http::Request& request) {
 
 // ---- The three handlers
 
+//[ callback
 // The function has returned long before there is an answer, so what was to follow stands in another one.
 void on_response(http::Responder& responder, const http::FetchResponse& response) {
     try {
@@ -100,13 +101,17 @@ void students1(const http::Request& request, http::Responder responder) {
     http::fetch(EventLoop::current(), upstream_url(genre_of(request)),
                 [kept](const http::FetchResponse& response) { on_response(*kept, response); });
 }
+//]
 
+//[ coroutine
 // Waits where it asks. What data_of throws goes where the request came from.
 Coro<http::Response> students2(const http::Request& request) {
     http::FetchResponse response = co_await http::fetch(upstream_url(genre_of(request)));
     co_return http::json_response(data_of(response));
 }
+//]
 
+//[ split
 // The question alone: others may ask it, too. Its value goes to whoever awaits it, and so does what it throws.
 Coro<json> get_data(std::string genre) {
     http::FetchResponse response = co_await http::fetch(upstream_url(genre));
@@ -117,9 +122,11 @@ Coro<http::Response> students3(const http::Request& request) {
     json data = co_await get_data(genre_of(request));
     co_return http::json_response(data);
 }
+//]
 
 // ---- Several questions at once
 
+//[ list
 // /list/popular/drama: a list in the order in which it was asked.
 Coro<http::Response> list(const http::Request& request) {
     std::vector<Coro<json>> questions;
@@ -129,7 +136,9 @@ Coro<http::Response> list(const http::Request& request) {
     const std::vector<json> answers = co_await stepwise::gather(std::move(questions));
     co_return http::json_response(answers);
 }
+//]
 
+//[ map
 Coro<http::Response> by_name(const http::Request&) {
     std::map<std::string, Coro<json>> questions;
     questions.emplace("tonight", get_data("drama"));
@@ -137,16 +146,19 @@ Coro<http::Response> by_name(const http::Request&) {
     const std::map<std::string, json> answers = co_await stepwise::gather(std::move(questions));
     co_return http::json_response(answers);
 }
+//]
 
 // ---- Two mistakes that only callbacks can make
 
 void forgotten(const http::Request&, http::Responder) {}
 
+//[ twice
 // Tornado's send_error() finishes a request, and finish() would do it again.
 void twice(const http::Request&, http::Responder responder) {
     responder.send(http::Response::error(500));
     responder.send(http::Response::text("and once more"));
 }
+//]
 
 http::Router routes() {
     http::Router router;

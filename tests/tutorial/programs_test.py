@@ -40,6 +40,16 @@ def split_at(lines, mark):
     return lines[:at], lines[at:]
 
 
+def why_not(page):
+    """Why a page's other half cannot run here; empty if it can."""
+    if page == "from_asio" and not (PROGRAMS / "from_asio_peer").is_file():
+        return "Boost is not installed"
+    if page == "from_tornado":
+        found = subprocess.run(["/usr/bin/python3", "-c", "import tornado"], capture_output=True, check=False)
+        return "" if found.returncode == 0 else "Tornado is not installed: sudo apt-get install python3-tornado"
+    return ""
+
+
 class ChapterProgramsTest(unittest.TestCase):
     maxDiff = None
 
@@ -128,16 +138,21 @@ class ChapterProgramsTest(unittest.TestCase):
 
     def test_a_peer_prints_what_its_twin_prints_but_where_the_page_says_that_they_differ(self):
         for name, peer in (("from_asyncio", [sys.executable, SOURCES / "peers" / "from_asyncio.py"]),
+                           ("from_tornado", ["/usr/bin/python3", SOURCES / "peers" / "from_tornado.py"]),
                            ("from_asio", [PROGRAMS / "from_asio_peer"])):
             with self.subTest(page=name):
-                if not pathlib.Path(peer[-1]).is_file():
-                    print(f"SKIPPED the peer of {name}: Boost is not installed")
+                if why_not(name):
+                    print(f"SKIPPED the peer of {name}: {why_not(name)}")
                     continue
                 done = subprocess.run(peer, capture_output=True, encoding="utf-8", timeout=60, check=True)
                 # Python writes True where fmt writes true.
                 told, ours = ([line.lower() for line in lines if not line.startswith("*")]
                               for lines in (done.stdout.splitlines(), lines_of(name)))
                 self.assertEqual(told, ours)
+
+    def test_what_tornado_has_removed_is_python_all_the_same(self):
+        path = SOURCES / "peers" / "from_tornado_5.py"
+        compile(path.read_text(encoding="utf-8"), path, "exec")
 
     def test_a_cancellation_that_is_swallowed_is_thrown_again_and_an_eager_task_speaks_first(self):
         self.assertEqual([line for line in lines_of("from_asyncio") if line.startswith("*")], [

@@ -35,7 +35,7 @@ DEMOS = {"coroutine": SCALED, "future_task": [], "http_hello": [], "ws_echo": []
          "background_loop": ["--scale", "0.2"], "thread_push": ["--ticks", "3", "--clients", "2", "--scale", "0.1"],
          "students": SCALED, "polling": SCALED, "large_file": [], "files": [], "postgres": SCALED, "databases": SCALED,
          "chat": [], "stepwise_site": []}
-PROGRAMS = ["three_awaits", "one_turn", "from_asyncio", "handshake"]
+PROGRAMS = ["three_awaits", "one_turn", "from_asyncio", "from_tornado", "handshake"]
 NOT_SIMULATED = {line.split()[0] for line in (ROOT / "demos" / "not_simulated.txt").read_text().splitlines()
                  if not line.startswith("#")} | {"one_turn", "from_asyncio", "handshake"}
 GOLDEN_LINES_MAX = 300
@@ -100,7 +100,7 @@ OF_THE_LIBRARY = re.compile(r"ready queue|Call #|Timer #|The kernel |The loop wa
 OF_A_DEMO = re.compile(r"\b(?:\d\d_\w+\.cpp|chat\.cpp|files\.cpp|shelf\.cpp|room\.hpp|site\.cpp|course\.cpp)")
 FILE = re.compile(r"\b\w+\.[ch]pp\b")
 SCRUBBED = ((r"^ *\d+ +[\d.]+ s  ", ""), (r"(\w+\.[ch]pp):\d+", r"\1"), (r"([Dd]escriptor) \d+", r"\1"),
-            (r"\b(Task)-\d+", r"\1"), (r" #\d+", ""), (r"\d+ bytes", "bytes"))
+            (r"\b(Task)-\d+", r"\1"), (r"^#\d+ ", "A job "), (r" #\d+", ""), (r"\d+ bytes", "bytes"))
 
 
 def told(trace):
