@@ -147,7 +147,9 @@ bool same_origin(const UpgradeRequest& request) {
 
 UpgradeRejected reject_origin(const UpgradeRequest& request) {
     const std::string_view origin = request.origin.empty() ? "(none)" : request.origin[0];
-    return reject(403, "RFC 6455 §4.2.2", fmt::format("origin {} may not open a WebSocket here", origin));
+    const std::string_view host = request.host.empty() ? "(none)" : request.host[0];
+    return reject(403, "RFC 6455 §4.2.2",
+                  fmt::format("a page of {} may not open a WebSocket of {}: another origin", origin, host));
 }
 
 }  // namespace stepwise::ws

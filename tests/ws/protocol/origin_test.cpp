@@ -53,6 +53,6 @@ TEST_CASE("a refused origin gets 403 that names it") {
     const UpgradeRequest request{.method = "GET", .host = {"a"}, .origin = {"http://evil.com"}};
     const UpgradeRejected rejected = reject_origin(request);
     CHECK(rejected.error.code == 403);
-    CHECK(rejected.error.message == "origin http://evil.com may not open a WebSocket here");
+    CHECK(rejected.error.message == "a page of http://evil.com may not open a WebSocket of a: another origin");
     CHECK(rejected.fields.empty());
 }
