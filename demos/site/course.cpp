@@ -14,7 +14,7 @@ namespace course {
 // What the pages say around a chapter.
 struct Words {
     std::string_view language, html_language, other, other_html, other_name;
-    std::string_view course, about, no_chapter, further, glossary, previous, next, not_found, back;
+    std::string_view course, about, no_chapter, further, glossary, reference, previous, next, not_found, back;
 };
 
 namespace {
@@ -24,11 +24,11 @@ namespace fs = std::filesystem;
 constexpr Words words_of[] = {
     {"en", "en", "zh", "zh-CN", "中文", "The course",
      "Each chapter has one idea, one program that you can run, and what it really printed.",
-     "No chapter was found: --course names the folder that they are in.", "Beside the chapters", "Glossary", "Before",
-     "Next", "There is no such page", "All chapters"},
+     "No chapter was found: --course names the folder that they are in.", "Beside the chapters", "Glossary",
+     "Reference", "Before", "Next", "There is no such page", "All chapters"},
     {"zh", "zh-CN", "en", "en", "English", "教程", "一章只讲一件事：一个能运行的程序，和它真实的输出。",
-     "没有找到任何章节：请用 --course 指定它们所在的文件夹。", "章节之外", "术语表", "上一页", "下一页", "没有这一页",
-     "全部章节"},
+     "没有找到任何章节：请用 --course 指定它们所在的文件夹。", "章节之外", "术语表", "参考手册", "上一页", "下一页",
+     "没有这一页", "全部章节"},
 };
 
 // Whose sources the chapters may link to.
@@ -227,6 +227,7 @@ http::Response Course::page(const Words& words, int status, const Page& page) co
                                                 {"list", fmt::format("/course/{}/", words.language)},
                                                 {"course", words.course},
                                                 {"glossary", words.glossary},
+                                                {"reference", words.reference},
                                                 {"switch", change},
                                                 {"content", page.content},
                                                 {"footer", page.footer}}));

@@ -4,7 +4,7 @@ const words = {
     otherLanguage: "中文", headline: "Coroutines you can read from top to bottom",
     what: "Stepwise is a C++20 coroutine runtime for Linux: an event loop on epoll or io_uring, futures and tasks, " +
       "HTTP and WebSocket. This page is served by it.",
-    course: "Read the course", chat: "Open the chat room",
+    course: "Read the course", chat: "Open the chat room", reference: "Reference",
     chatHint: "Open it in two windows and talk to yourself. For the phones in the room, start the server with",
     demosTitle: "The demos", demosHint: "One idea each, to be read from top to bottom; the numbers are the order.",
     copy: "Copy", copied: "Copied", copyLabel: command => `Copy ${command}`,
@@ -20,7 +20,7 @@ const words = {
     otherLanguage: "EN", headline: "从头到尾看得懂的协程",
     what: "Stepwise 是 Linux 上的 C++20 协程运行时：事件循环可用 epoll 或 io_uring，有 Future 和 Task，" +
       "有 HTTP 和 WebSocket。这一页就由它提供。",
-    course: "看教程", chat: "进入聊天室", chatHint: "开两个窗口就能和自己聊天。想让教室里的手机也加入，启动时加上",
+    course: "看教程", chat: "进入聊天室", reference: "参考手册", chatHint: "开两个窗口就能和自己聊天。想让教室里的手机也加入，启动时加上",
     demosTitle: "示例程序", demosHint: "每个程序只讲一件事，从头读到尾；编号就是阅读顺序。",
     copy: "复制", copied: "已复制", copyLabel: command => `复制 ${command}`,
     noDemos: "示例列表没有加载成功。",

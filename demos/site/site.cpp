@@ -9,10 +9,12 @@
 
 #include <chat_page.hpp>
 #include <demos_json.hpp>
+#include <filesystem>
 #include <site_page.hpp>
 #include <stepwise/demos/chat/room.hpp>
 #include <stepwise/demos/site/course.hpp>
 #include <stepwise/net/http/serve.hpp>
+#include <stepwise/net/http/static_files.hpp>
 
 namespace http = stepwise::http;
 namespace net = stepwise::net;
@@ -53,13 +55,29 @@ void add_course(http::Router& router, const course::Course& pages) {
     }
 }
 
+// Made from the headers by doxygen, where that is installed.
+void add_reference(http::Router& router, const std::string& folder) {
+    router.get("/reference", add_slash);
+    if (std::filesystem::is_regular_file(folder + "/index.html")) {
+        router.get("/reference/{path...}", http::StaticFiles(folder, "/reference/").handler());
+        return;
+    }
+    router.get("/reference/", [](const http::Request&) {
+        return http::Response::error(404,
+                                     "There is no reference yet. sudo apt-get install doxygen, and ./stepwise serve "
+                                     "makes it.\n还没有参考手册。sudo apt-get install doxygen，再运行 ./stepwise "
+                                     "serve，就有了。");
+    });
+}
+
 class Echo : public ws::WebSocketHandler {
 public:
     void on_message(ws::MessageView message) { write_message(message.data, !message.is_text); }
 };
 
-void add_routes(http::Router& router, const course::Course& pages, chat::Room& room) {
+void add_routes(http::Router& router, const course::Course& pages, const std::string& reference, chat::Room& room) {
     add_course(router, pages);
+    add_reference(router, reference);
     router.get("/", [](const http::Request&) { return http::Response::html(std::string(site_page)); });
     router.get("/demos.json", [](const http::Request&) { return http::Response::json(std::string(demos_json)); });
     router.get("/hello", hello);
@@ -76,15 +94,17 @@ int main(int argc, char** argv) {
     net::ServerOptions options;
     options.port = 8000;
     std::string course_folder = STEPWISE_COURSE_FOLDER;
+    std::string reference_folder = STEPWISE_REFERENCE_FOLDER;
     net::Options("The start page: the course, the demos, the chat, and a server to talk to.")
         .add_server_options(options)
         .add_option("--course", course_folder, "The folder with the course's pages")
+        .add_option("--reference", reference_folder, "The folder with the reference's pages")
         .parse(argc, argv);
     const course::Course pages(course_folder);
     chat::Room room;
-    auto routes = [&pages, &room] {
+    auto routes = [&pages, &reference_folder, &room] {
         http::Router router;
-        add_routes(router, pages, room);
+        add_routes(router, pages, reference_folder, room);
         return router;
     };
     return http::serve(routes, options);

@@ -95,6 +95,27 @@ class CourseTest(unittest.TestCase):
         self.assertNotIn("<b>", body)
         self.assertIn('<span class="k">return</span> <span class="s">&quot;&lt;1&gt;&quot;</span>;', body)
 
+    def test_the_reference_is_served_where_it_was_made_and_said_to_be_missing_where_not(self):
+        made = self.folder / "reference"
+        made.mkdir()
+        (made / "index.html").write_text("<h1>Reference</h1>")
+        (self.folder / "outside.html").write_text("SECRET")
+        for folder, status, words in ((made, 200, "<h1>Reference</h1>"), (self.folder / "none", 404, "doxygen")):
+            with ServerProcess(PROGRAM, "--reactor", REACTOR, "--reference", str(folder)) as server:
+                answers = []
+                for path in ("/reference", "/reference/", "/reference/../outside.html",
+                             "/reference/%2e%2e/outside.html"):
+                    connection = http.client.HTTPConnection(*server.address, timeout=30)
+                    connection.request("GET", path)
+                    response = connection.getresponse()
+                    answers.append((response.status, response.read().decode("utf-8")))
+                    connection.close()
+            self.assertEqual((answers[0][0], answers[1][0]), (301, status))
+            self.assertIn(words, answers[1][1])
+            self.assertEqual([code for code, _ in answers[2:]], [404, 404])
+        self.assertIn('<a href="/reference/">Reference</a>', self.get("/course/en/")[2])
+        self.assertIn('<a href="/reference/">参考手册</a>', self.get("/course/zh/")[2])
+
     def test_an_unknown_chapter_is_a_page_that_leads_back(self):
         for path, words in (("en/99-none", "All chapters"), ("zh/99-none", "全部章节")):
             status, headers, body = self.get(f"/course/{path}")

@@ -36,6 +36,10 @@ STAND_INS = {
         chmod +x "$2/$3" """,
 }
 
+PACKAGES_TO_BUILD = ("g++ meson ninja-build pkg-config ccache libfmt-dev liburing-dev libssl-dev zlib1g-dev "
+                     "libcli11-dev nlohmann-json3-dev libcmark-gfm-dev libcmark-gfm-extensions-dev libpq-dev "
+                     "libsqlite3-dev libdw-dev")
+
 
 class StepwiseCommandTest(unittest.TestCase):
     def setUp(self):
@@ -133,6 +137,16 @@ class StepwiseCommandTest(unittest.TestCase):
         self.assertEqual(self.run_command("chat", "--port", "0")[1], f"chat in {self.home}:\n<--port><0>")
         self.assertEqual(self.run_command("serve", "--port", "0")[1], f"stepwise_site in {self.home}:\n<--port><0>")
 
+    def test_serve_makes_the_reference_where_there_is_doxygen_and_says_what_is_missing_else(self):
+        code, out, errors = self.run_command("serve")
+        self.assertEqual(code, 0, errors)
+        self.assertIn("reference", {path.name for path in (self.project / "build").iterdir()})
+        (self.project / "build" / "reference").unlink()
+        code, out, errors = self.run_command("serve", installed=PACKAGES_TO_BUILD)
+        self.assertEqual((code, out), (0, f"stepwise_site in {self.home}:\n<>"))
+        self.assertIn("doxygen is not installed: without the reference", errors)
+        self.assertFalse((self.project / "build" / "reference").exists())
+
     def test_chapters_builds_what_they_run_and_hands_its_flags_to_the_checker(self):
         code, out, errors = self.run_command("chapters", "--write")
         self.assertEqual((code, out), (0, f"chapters ['--build', '{self.project}/build', '--write']\n"), errors)
@@ -229,9 +243,7 @@ class StepwiseCommandTest(unittest.TestCase):
         self.assertNotIn("-Dtests=enabled", self.calls())
 
     def test_bench_names_the_peers_that_it_cannot_measure(self):
-        packages = "g++ meson ninja-build pkg-config ccache libfmt-dev liburing-dev libssl-dev zlib1g-dev " \
-                   "libcli11-dev nlohmann-json3-dev libcmark-gfm-dev libcmark-gfm-extensions-dev libpq-dev " \
-                   "libsqlite3-dev libdw-dev python3 valgrind libuv1-dev"
+        packages = PACKAGES_TO_BUILD + " python3 valgrind libuv1-dev"
         (self.project / "tests" / "bench" / "net").mkdir(parents=True)
         (self.project / "tests" / "bench" / "net" / "compare.py").write_text("")
         code, _, errors = self.run_command("bench", "net", installed=packages)
