@@ -80,7 +80,8 @@ void detail::Following::ask(net::Url url) {
     std::string cookies;
     if (options_->cookies && !request_.headers.contains("Cookie")) cookies = options_->cookies->field_for(url);
     exchange_.reset();
-    exchange_.emplace(pool_, request_, std::move(url), std::move(proxy), std::move(cookies));
+    std::string authorization(options_->proxies.authorization_for(url));
+    exchange_.emplace(pool_, request_, std::move(url), std::move(proxy), std::move(authorization), std::move(cookies));
 }
 
 // Whether there is another exchange to begin.

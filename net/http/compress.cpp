@@ -13,6 +13,9 @@ namespace {
 
 constexpr int level = 6;
 constexpr int gzip_window_bits = 15 + 16;  // zlib's way of asking for a gzip head
+// One for each stream that is open: 32 KiB for the window, 32 KiB for the rest, instead of 256 KiB.
+constexpr int stream_window_bits = 13 + 16;
+constexpr int stream_memory_level = 6;
 
 // In thousandths: qvalue of RFC 9110 §12.4.2. What is none counts as 0.
 int weight_of(std::string_view element) {
@@ -100,17 +103,62 @@ std::string gzip(std::string_view bytes) {
     return out;
 }
 
+struct GzipStream::Zlib {
+    Zlib() {
+        if (deflateInit2(&stream, level, Z_DEFLATED, stream_window_bits, stream_memory_level, Z_DEFAULT_STRATEGY) !=
+            Z_OK)
+            throw std::bad_alloc();
+    }
+    Zlib(const Zlib&) = delete;
+    Zlib& operator=(const Zlib&) = delete;
+    ~Zlib() { deflateEnd(&stream); }
+
+    z_stream stream{};
+};
+
+GzipStream::GzipStream() : zlib_(std::make_unique<Zlib>()) {}
+GzipStream::~GzipStream() = default;
+
+std::string GzipStream::add(std::string_view bytes) {
+    return bytes.empty() ? std::string() : deflate_all(bytes, Z_SYNC_FLUSH);
+}
+
+std::string GzipStream::finish() {
+    return deflate_all({}, Z_FINISH);
+}
+
+std::string GzipStream::deflate_all(std::string_view bytes, int flush) {
+    z_stream& stream = zlib_->stream;
+    std::string out;
+    std::array<char, 16 * 1024> block;
+    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+    stream.avail_in = static_cast<uInt>(bytes.size());
+    do {
+        stream.next_out = reinterpret_cast<Bytef*>(block.data());
+        stream.avail_out = static_cast<uInt>(block.size());
+        deflate(&stream, flush);
+        out.append(block.data(), block.size() - stream.avail_out);
+    } while (stream.avail_out == 0);
+    return out;
+}
+
 void compress(const Request& request, Response& response) {
     constexpr std::size_t compressed_bytes_max = 1U << 30;
-    if (response.status != 200 || response.body.size() < compressed_bytes_min) return;
-    if (response.body.size() > compressed_bytes_max || response.headers.contains("Content-Encoding")) return;
+    const bool is_stream = response.may_compress_stream;
+    if (response.status != 200 || response.headers.contains("Content-Encoding")) return;
+    if (!is_stream && response.body.size() < compressed_bytes_min) return;
+    if (response.body.size() > compressed_bytes_max || (is_stream && response.headers.contains("Accept-Ranges")))
+        return;
     const std::string_view type = response.headers.find("Content-Type").value_or(response.content_type);
     if (!is_compressible(type) || forbids_transformation(response)) return;
     add_vary(response);
     if (!takes_gzip(request)) return;
-    std::string smaller = gzip(response.body);
-    if (smaller.size() >= response.body.size()) return;
-    response.body = std::move(smaller);
+    if (!is_stream) {
+        std::string smaller = gzip(response.body);
+        if (smaller.size() >= response.body.size()) return;
+        response.body = std::move(smaller);
+    }
+    response.compress_stream = is_stream;
     response.headers.set("Content-Encoding", "gzip");
     const std::string tag(response.headers.find("ETag").value_or(""));
     if (!tag.empty() && !tag.starts_with("W/")) response.headers.set("ETag", "W/" + tag);

@@ -197,8 +197,11 @@ bool Connection::start_request(const RequestHead& head) {
     if (options.on_answered) started_ = server().loop().time();
     Request& request = head.has_body() ? own_exchange().request : server().scratch_request();
     request.assign(head);
-    request.set_remote_ip(options.trusted_proxies.empty() ? std::string_view(remote_ip_)
-                                                          : options.trusted_proxies.client_of(request, remote_ip_));
+    const TrustedProxies& proxies = options.trusted_proxies;
+    const bool has_proxies = !proxies.empty();
+    const bool is_secure = transport_->tls() != nullptr;
+    request.set_remote_ip(has_proxies ? proxies.client_of(request, remote_ip_) : std::string_view(remote_ip_));
+    request.set_secure(has_proxies ? proxies.is_secure(request, remote_ip_, is_secure) : is_secure);
     return !head.has_body() || start_body(head);
 }
 

@@ -1,9 +1,23 @@
 // The handlers of a connection that take their time: coroutines, callbacks, and those that stream.
 #include <fmt/format.h>
+#include <stepwise/net/http/compress.hpp>
 #include <stepwise/net/http/connection.hpp>
 #include <stepwise/net/http/error_page.hpp>
+#include <stepwise/runtime/diagnostics/lint.hpp>
 
 namespace stepwise::http {
+
+namespace {
+
+Response page_of_failure(const ServedRequest& exchange, std::string stood) {
+    if (exchange.route.entry != nullptr && EventLoop::current().debug()) {
+        stood += fmt::format("  its route was made at {}\n", place(exchange.route.entry->where));
+    }
+    const Request& request = exchange.request;
+    return tell_failure(fmt::format("the handler of {} {}", request.method(), request.target()), stood);
+}
+
+}  // namespace
 
 ServedRequest::~ServedRequest() {
     if (connection != nullptr) connection->exchange_cancelled(*this);
@@ -44,14 +58,15 @@ bool Connection::start_coroutine(const Router::Match& match) {
 Coro<void> Connection::run_coroutine(std::unique_ptr<ServedRequest> exchange) {
     if (exchange->connection == nullptr) co_return;  // gone before this began, perhaps with the handler
     Response response;
+    std::string stood;
     try {
         Coro<Response> handling = std::get<CoroHandler>(*exchange->route.handler)(exchange->request);
+        NotesPlace notes_place(handling.promise(), stood);
         response = co_await std::move(handling);
     } catch (const CancelledError&) {
         throw;
     } catch (...) {
-        response =
-            tell_failure(fmt::format("the handler of {} {}", exchange->request.method(), exchange->request.target()));
+        response = page_of_failure(*exchange, std::move(stood));
     }
     Connection* connection = std::exchange(exchange->connection, nullptr);
     if (connection != nullptr) connection->coroutine_done(*exchange, std::move(response));
@@ -121,19 +136,22 @@ bool Connection::start_streams(const Router::Match& match) {
 
 namespace {
 
-Coro<void> call_streams(ServedRequest& exchange) {
+Coro<void> call_streams(ServedRequest& exchange, std::string& stood) {
     const Handler& handler = *exchange.route.handler;
     const Request& request = exchange.request;
     ServedRequest::Streams& streams = *exchange.streams;
     if (const auto* reads = std::get_if<BodyHandler>(&handler)) {
         Coro<Response> handling = (*reads)(request, streams.body);
+        NotesPlace notes_place(handling.promise(), stood);
         Response response = co_await std::move(handling);
         streams.writer.head() = std::move(response);
     } else if (const auto* writes = std::get_if<WriterHandler>(&handler)) {
         Coro<void> handling = (*writes)(request, streams.writer);
+        NotesPlace notes_place(handling.promise(), stood);
         co_await std::move(handling);
     } else {
         Coro<void> handling = std::get<StreamHandler>(handler)(request, streams.body, streams.writer);
+        NotesPlace notes_place(handling.promise(), stood);
         co_await std::move(handling);
     }
 }
@@ -144,16 +162,16 @@ Coro<void> Connection::run_streams(std::unique_ptr<ServedRequest> exchange) {
     if (exchange->connection == nullptr) co_return;
     bool failed = false;
     Response page;
+    std::string stood;
     try {
-        Coro<void> handling = call_streams(*exchange);
+        Coro<void> handling = call_streams(*exchange, stood);
         co_await std::move(handling);
     } catch (const CancelledError&) {
         throw;
     } catch (...) {
         if (exchange->connection == nullptr) co_return;  // as it was told
         failed = true;
-        page =
-            tell_failure(fmt::format("the handler of {} {}", exchange->request.method(), exchange->request.target()));
+        page = page_of_failure(*exchange, std::move(stood));
     }
     Connection* connection = exchange->connection;
     if (connection == nullptr) co_return;
@@ -195,9 +213,15 @@ bool Connection::end_streams(ServedRequest& exchange, bool failed) {
 
 BodyFraming Connection::write_head(ResponseWriter& writer) {
     ServedRequest& exchange = *running_;
+    writer.head_.may_compress_stream = true;
     change(exchange.route.entry, exchange.request, writer.head_);
     OutgoingHead head(writer.head_);
-    head.content_length = writer.content_length_;
+    if (writer.head_.compress_stream) {
+        writer.gzip_ = std::make_unique<GzipStream>();
+        head.content_length = std::nullopt;
+    } else {
+        head.content_length = writer.content_length_;
+    }
     const WriteOptions options = write_options(writer.head_.close_connection);
     const BodyFraming framing = write_response_head(*transport_, head, options);
     writer.closes_ = !options.keep_alive || framing == BodyFraming::until_close;

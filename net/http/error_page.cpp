@@ -3,6 +3,7 @@
 #include <cxxabi.h>
 #include <fmt/format.h>
 #include <stepwise/net/http/http_error.hpp>
+#include <stepwise/runtime/diagnostics/lint.hpp>
 #include <stepwise/runtime/event_loop.hpp>
 
 #include <cstdlib>
@@ -47,21 +48,38 @@ std::optional<Response> meant_by(const std::exception_ptr& error) {
 
 }  // namespace
 
-Response error_page(const std::exception_ptr& error, std::string_view what, bool debug) {
+NotesPlace::NotesPlace(const CallFrame& frame, std::string& place) noexcept
+    : frame_(frame), place_(place), exceptions_before_(std::uncaught_exceptions()) {}
+
+NotesPlace::~NotesPlace() {
+    if (std::uncaught_exceptions() == exceptions_before_ || !EventLoop::current().debug()) return;
+    try {
+        if (frame_.at.line() != 0) {
+            place_ = fmt::format("  at {}, in {}\n", place(frame_.at), function_name(frame_.at));
+        }
+    } catch (...) {
+        // Without memory for it the page says less.
+    }
+}
+
+Response error_page(const std::exception_ptr& error, std::string_view what, bool debug, std::string_view awaited) {
     if (std::optional<Response> meant = meant_by(error)) return std::move(*meant);
     Response page = Response::error(500);
     if (!debug) return page;
     page.body += fmt::format("{} has thrown:\n", what);
     append_causes(page.body, error);
+    page.body += awaited;
+    // Some browsers would guess that it is a page.
+    page.headers.set("X-Content-Type-Options", "nosniff");
     page.body += "(Debug mode shows this; STEPWISE_DEBUG and EventLoop::Options::debug decide.)\n";
     return page;
 }
 
-Response tell_failure(std::string_view what) noexcept {
+Response tell_failure(std::string_view what, std::string_view awaited) noexcept {
     if (std::optional<Response> meant = meant_by(std::current_exception())) return std::move(*meant);
     EventLoop& loop = EventLoop::current();
     loop.call_exception_handler(std::current_exception(), what);
-    return error_page(std::current_exception(), what, loop.debug());
+    return error_page(std::current_exception(), what, loop.debug(), awaited);
 }
 
 }  // namespace stepwise::http

@@ -44,11 +44,12 @@ std::string in_seconds(Duration time) {
 }
 
 Exchange::Exchange(std::shared_ptr<ConnectionPool> pool, const FetchRequest& request, net::Url url,
-                   std::optional<net::Url> proxy, std::string cookies)
+                   std::optional<net::Url> proxy, std::string proxy_authorization, std::string cookies)
     : pool_(std::move(pool)),
       request_(request),
       url_(std::move(url)),
       proxy_(std::move(proxy)),
+      proxy_authorization_(std::move(proxy_authorization)),
       cookies_(std::move(cookies)) {}
 
 FetchError Exchange::error(Kind kind, std::string_view what) const {
@@ -80,6 +81,11 @@ bool Exchange::write_head() {
         Headers headers = request_.headers;
         if (asks_to_decode()) headers.add("Accept-Encoding", "gzip, deflate");
         if (!cookies_.empty()) headers.add("Cookie", cookies_);
+        const bool asks_proxy = proxy_ && !url_.is_secure() && !proxy_authorization_.empty();
+        if (asks_proxy && !headers.contains("Proxy-Authorization")) {
+            headers.add("Proxy-Authorization", proxy_authorization_);
+        }
+        if (waits_for_continue()) headers.set("Expect", "100-continue");
         outgoing.method = request_.method;
         outgoing.target = target;
         outgoing.host = host;
@@ -173,7 +179,9 @@ Coro<void> Exchange::go_through(net::Stream& stream) {
         is_ipv6 ? fmt::format("[{}]:{}", url_.host(), url_.port()) : fmt::format("{}:{}", url_.host(), url_.port());
     std::string out;
     net::StringSink sink(out);
-    write_request_head(sink, {.method = "CONNECT", .target = server, .host = server});
+    Headers headers;
+    if (!proxy_authorization_.empty()) headers.add("Proxy-Authorization", proxy_authorization_);
+    write_request_head(sink, {.method = "CONNECT", .target = server, .host = server, .headers = &headers});
     stream.write(out);
     std::optional<std::string> head = co_await stream.read_until("\r\n\r\n", proxy_head_bytes_max);
     if (!head) throw net::EndOfStreamError("the proxy ended the connection");
@@ -192,16 +200,55 @@ Coro<void> Exchange::go_through(net::Stream& stream) {
 Coro<ResponseEvent> Exchange::ask() {
     ClientConnection& connection = *lease_->connection;
     connection.set_limits(request_.limits);
-    if (!request_.body_source) {
+    if (waits_for_continue()) {
+        connection.send(request_.method, head_, {});
+        upload_complete_ = false;
+        const bool goes_on = co_await wait_for_continue();
+        if (!goes_on) co_return std::move(*first_);
+        if (!request_.body_source) {
+            connection.stream().write(request_.body);
+            upload_complete_ = true;
+            co_return co_await read_head();
+        }
+    } else if (!request_.body_source) {
         connection.send(request_.method, head_, request_.body);
         co_return co_await read_head();
+    } else {
+        connection.send(request_.method, head_, {});
     }
-    connection.send(request_.method, head_, {});
     upload_complete_ = false;
     auto both = [](TaskGroup& group, Exchange* self) { return self->upload_and_read(group); };
     Coro<void> running = task_group(both, this);
     co_await std::move(running);
     co_return std::move(*first_);
+}
+
+bool Exchange::waits_for_continue() const {
+    return request_.expect_continue && (request_.body_source || !request_.body.empty());
+}
+
+// RFC 9110 §10.1.1: false when the server has answered already, and shall not be sent the body. Servers that know
+// nothing of it say nothing.
+Coro<bool> Exchange::wait_for_continue() {
+    first_.reset();
+    try {
+        Coro<void> reading = read_until_continue();
+        co_await timeout(request_.continue_timeout, std::move(reading));
+    } catch (const TimeoutError&) {
+        co_return true;
+    }
+    co_return !first_;
+}
+
+Coro<void> Exchange::read_until_continue() {
+    for (;;) {
+        ResponseEvent event = co_await lease_->connection->next_event();
+        const auto* interim = std::get_if<InterimResponse>(&event);
+        if (interim != nullptr && interim->head->status() == 100) co_return;
+        if (interim != nullptr) continue;
+        first_ = std::move(event);
+        co_return;
+    }
 }
 
 // The head of the response itself, or an error.

@@ -23,9 +23,9 @@ std::string in_seconds(Duration time);
 
 class Exchange {
 public:
-    // `proxy`: through whom, if anybody. `cookies`: the Cookie field, or nothing.
+    // `proxy`: through whom, if anybody, and what it is told of who asks. `cookies`: the Cookie field, or nothing.
     Exchange(std::shared_ptr<ConnectionPool> pool, const FetchRequest& request, net::Url url,
-             std::optional<net::Url> proxy, std::string cookies);
+             std::optional<net::Url> proxy, std::string proxy_authorization, std::string cookies);
     Exchange(const Exchange&) = delete;
     Exchange& operator=(const Exchange&) = delete;
 
@@ -58,6 +58,9 @@ private:
     Coro<void> go_through(net::Stream& stream);
     Coro<ResponseEvent> ask();
     Coro<ResponseEvent> read_head();
+    bool waits_for_continue() const;
+    Coro<bool> wait_for_continue();
+    Coro<void> read_until_continue();
     Coro<void> upload_and_read(TaskGroup& group);
     Coro<void> upload();
     bool may_ask_again() const;
@@ -69,6 +72,7 @@ private:
     const FetchRequest& request_;
     net::Url url_;
     std::optional<net::Url> proxy_;
+    std::string proxy_authorization_;
     std::string cookies_;
     std::string head_;
     std::string_view doing_ = "still connecting";
@@ -83,7 +87,7 @@ private:
     std::uint64_t decoded_bytes_ = 0;
     bool complete_ = false;
     std::optional<FetchError> failure_;
-    std::optional<ResponseEvent> first_;  // what upload_and_read has read
+    std::optional<ResponseEvent> first_;  // what upload_and_read or read_until_continue has read
     bool upload_complete_ = true;
     std::exception_ptr upload_error_;
 };

@@ -38,6 +38,11 @@ struct FetchRequest {
     // other is read when all is sent.
     std::function<Coro<std::optional<std::string>>()> body_source;
 
+    // Asks the server whether it wants the body, before it is sent (Expect: 100-continue): one that refuses is spared
+    // it. One that says nothing for continue_timeout gets it.
+    bool expect_continue = false;
+    Duration continue_timeout = std::chrono::seconds(1);
+
     // Redirects that are followed, in all; 0: a redirect is a response like others. A POST becomes a GET as RFC 9110
     // §15.4 allows; other origins get no Authorization, Proxy-Authorization, Cookie or Host of `headers`. One that asks
     // for a body_source again is not followed.

@@ -36,6 +36,7 @@ void Request::swap(Request& other) noexcept {
     std::swap(decoded_path_, other.decoded_path_);
     std::swap(body_pieces_, other.body_pieces_);
     std::swap(block_, other.block_);
+    std::swap(is_secure_, other.is_secure_);
     std::swap(is_owned_, other.is_owned_);
 }
 
@@ -43,6 +44,7 @@ void Request::clear() {
     static const RequestHead no_head;
     head_ = no_head;
     forget_texts();
+    is_secure_ = false;
     is_owned_ = true;
 }
 

@@ -35,6 +35,8 @@ public:
     const RequestHead& head() const { return head_; }
     std::string_view body() const { return body_; }
     std::string_view remote_ip() const { return remote_ip_; }
+    // "https" or "http": how the client reached us, or the outermost of the proxies that are trusted.
+    std::string_view scheme() const { return is_secure_ ? "https" : "http"; }
 
     // The decoded value of the first query argument of that name.
     std::optional<std::string> argument(std::string_view name) const { return query_value(query(), name); }
@@ -46,6 +48,7 @@ public:
     void set_body(std::string_view bytes);
     void append_body(std::string_view bytes);
     void set_remote_ip(std::string_view ip);
+    void set_secure(bool secure) { is_secure_ = secure; }
     void add_path_parameter(std::string_view name, std::string_view value);
     void clear_path_parameters() { path_parameters_.clear(); }
 
@@ -72,7 +75,8 @@ private:
     std::vector<char> decoded_path_;  // empty while the path needs no decoding
     std::vector<char> body_pieces_;   // what append_body copied
     std::vector<char> block_;         // what own copied
-    bool is_owned_ = true;            // nothing viewed is somebody else's
+    bool is_secure_ = false;
+    bool is_owned_ = true;  // nothing viewed is somebody else's
 };
 
 // A text that is certain to live forever, as it was known to the compiler.
@@ -96,6 +100,10 @@ struct Response {
     LiteralText content_type;
     // This exchange is the last one of its connection.
     bool close_connection = false;
+    // For functions behind a handler (see Middleware), of the head of a response that is written piece by piece: its
+    // pieces may be compressed; they will be.
+    bool may_compress_stream = false;
+    bool compress_stream = false;
 
     Response() = default;
     explicit Response(int code) : status(code) {}

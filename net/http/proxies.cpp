@@ -1,6 +1,8 @@
 #include <fmt/format.h>
+#include <stepwise/net/http/base64url.hpp>
 #include <stepwise/net/http/characters.hpp>
 #include <stepwise/net/http/proxies.hpp>
+#include <stepwise/net/http/target.hpp>
 
 #include <algorithm>
 #include <cstdlib>
@@ -16,20 +18,44 @@ std::string_view variable(const char* name, const char* other = nullptr) {
     return value == nullptr ? std::string_view() : value;
 }
 
-std::optional<net::Url> parse(std::string_view proxy) {
+// RFC 4648 §4.
+std::string to_base64(std::string_view bytes) {
+    std::string text = to_base64url(bytes);
+    std::replace(text.begin(), text.end(), '-', '+');
+    std::replace(text.begin(), text.end(), '_', '/');
+    text.resize((text.size() + 3) / 4 * 4, '=');
+    return text;
+}
+
+// Takes "user:password@" out of the text, so that no message and no log has it.
+std::string take_authorization(std::string& text) {
+    const std::size_t begin = text.find("://") + 3;
+    const std::size_t end = std::min(text.find_first_of("/?#", begin), text.size());
+    const std::size_t at = text.rfind('@', end);
+    if (at == std::string::npos || at < begin) return {};
+    const std::string user = text.substr(begin, at - begin);
+    text.erase(begin, at + 1 - begin);
+    std::optional<std::string> decoded = percent_decode(user);
+    if (!decoded) throw std::invalid_argument("a proxy cannot be used: its user or password has a bad escape");
+    if (decoded->find(':') == std::string::npos) *decoded += ':';
+    return "Basic " + to_base64(*decoded);
+}
+
+}  // namespace
+
+std::optional<Proxies::Proxy> Proxies::parse(std::string_view proxy) {
     if (proxy.empty()) return std::nullopt;
     std::string text(proxy);
     if (text.find("://") == std::string::npos) text.insert(0, "http://");
+    std::string authorization = take_authorization(text);
     std::string why;
     std::optional<net::Url> url = net::Url::parse(text, why);
     if (!url) throw std::invalid_argument("a proxy cannot be used: " + why);
     if (url->scheme() != "http") {
         throw std::invalid_argument(fmt::format("a proxy cannot be used: {} is not an http URL", url->to_string()));
     }
-    return url;
+    return Proxy{std::move(*url), std::move(authorization)};
 }
-
-}  // namespace
 
 Proxies Proxies::from_environment() {
     Proxies proxies;
@@ -77,10 +103,19 @@ bool Proxies::is_excepted(const net::Url& url) const {
     return false;
 }
 
+const Proxies::Proxy* Proxies::find(const net::Url& url) const {
+    const std::optional<Proxy>& proxy = url.is_secure() ? https_ : http_;
+    return !proxy || is_excepted(url) ? nullptr : &*proxy;
+}
+
 std::optional<net::Url> Proxies::proxy_for(const net::Url& url) const {
-    const std::optional<net::Url>& proxy = url.is_secure() ? https_ : http_;
-    if (!proxy || is_excepted(url)) return std::nullopt;
-    return proxy;
+    const Proxy* const proxy = find(url);
+    return proxy == nullptr ? std::nullopt : std::optional(proxy->url);
+}
+
+std::string_view Proxies::authorization_for(const net::Url& url) const {
+    const Proxy* const proxy = find(url);
+    return proxy == nullptr ? std::string_view() : proxy->authorization;
 }
 
 }  // namespace stepwise::http

@@ -67,6 +67,12 @@ void ResponseWriter::send_head() {
 void ResponseWriter::put(std::string_view bytes) {
     if (exchange_.connection == nullptr || !wants_body() || bytes.empty()) return;
     count_written(bytes.size());
+    if (gzip_ == nullptr) return send_piece(bytes);
+    const std::string packed = gzip_->add(bytes);
+    send_piece(packed);
+}
+
+void ResponseWriter::send_piece(std::string_view bytes) {
     net::Transport& transport = exchange_.connection->transport();
     if (*framing_ != BodyFraming::chunked) return net::append(transport, bytes);
     if (bytes.size() <= detail::joined_body_bytes_max) return write_chunk(transport, bytes);
@@ -90,7 +96,7 @@ Coro<void> ResponseWriter::write_file(File& file, std::uint64_t offset, std::uin
     if (!begun()) send_head();
     if (!wants_body()) co_return;
     if (lost_ || exchange_.connection == nullptr) throw_system_error(ECONNRESET, "write of a response");
-    const bool by_kernel = length > piece_bytes && *framing_ != BodyFraming::chunked &&
+    const bool by_kernel = length > piece_bytes && gzip_ == nullptr && *framing_ != BodyFraming::chunked &&
                            net::is_sent_by_kernel(exchange_.connection->transport());
     Coro<void> writing = by_kernel ? send_by_kernel(file, offset, length) : write_pieces(file, offset, length);
     co_await std::move(writing);
@@ -149,7 +155,12 @@ Coro<void> ResponseWriter::wait_until_sent(net::Transport& transport) {
 }
 
 bool ResponseWriter::finish() {
-    if (*framing_ == BodyFraming::content_length) return written_bytes_ == content_length_;
+    if (!wants_body()) return true;
+    if (content_length_ && written_bytes_ != *content_length_) return false;
+    if (gzip_ != nullptr) {
+        const std::string end = gzip_->finish();
+        send_piece(end);
+    }
     if (*framing_ == BodyFraming::chunked) write_last_chunk(exchange_.connection->transport(), trailers_);
     return true;
 }

@@ -13,8 +13,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <stepwise/net/http/body_framing.hpp>
+#include <stepwise/net/http/compress.hpp>
 #include <stepwise/net/http/message.hpp>
 #include <stepwise/runtime/coro.hpp>
 #include <stepwise/runtime/sync/event.hpp>
@@ -70,6 +72,7 @@ private:
     void send_head();
     void put(std::string_view bytes);
     void count_written(std::uint64_t bytes);
+    void send_piece(std::string_view bytes);
     Coro<void> write_pieces(File& file, std::uint64_t offset, std::uint64_t length);
     Coro<void> send_by_kernel(File& file, std::uint64_t offset, std::uint64_t length);
     Coro<void> wait_until_sent(net::Transport& transport);
@@ -80,6 +83,7 @@ private:
     ServedRequest& exchange_;
     Response head_;
     Headers trailers_;
+    std::unique_ptr<GzipStream> gzip_;  // if the body goes out compressed
     std::optional<std::uint64_t> content_length_;
     std::optional<BodyFraming> framing_;  // once the head is sent
     std::uint64_t written_bytes_ = 0;

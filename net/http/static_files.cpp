@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <stepwise/net/http/beneath.hpp>
 #include <stepwise/net/http/characters.hpp>
+#include <stepwise/net/http/compress.hpp>
 #include <stepwise/net/http/conditional.hpp>
 #include <stepwise/net/http/ranges.hpp>
 #include <stepwise/net/http/response_writer.hpp>
@@ -16,7 +17,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <mutex>
+#include <optional>
+#include <span>
 #include <system_error>
+#include <unordered_map>
 
 namespace stepwise::http {
 
@@ -140,6 +145,64 @@ Coro<void> write_file(const Request& request, ResponseWriter& out, File& file, s
     co_await out.write(end);
 }
 
+using Packed = std::shared_ptr<const std::string>;  // nullptr: it would not gain by it
+
+// What was compressed, by path and version. Any thread.
+class PackedFiles {
+public:
+    std::optional<Packed> find(const std::string& path, const std::string& version) const {
+        const std::lock_guard lock(mutex_);
+        const auto found = files_.find(path);
+        if (found == files_.end() || found->second.version != version) return std::nullopt;
+        return found->second.packed;
+    }
+    void put(const std::string& path, const std::string& version, Packed packed) {
+        const std::lock_guard lock(mutex_);
+        const std::size_t bytes = packed == nullptr ? 0 : packed->size();
+        // All of it: what is asked for often is there again at once.
+        if (files_.size() == files_max || bytes_ + bytes > bytes_max) {
+            files_.clear();
+            bytes_ = 0;
+        }
+        File& file = files_[path];
+        if (file.packed != nullptr) bytes_ -= file.packed->size();
+        file = File{version, std::move(packed)};
+        bytes_ += bytes;
+    }
+
+private:
+    struct File {
+        std::string version;
+        Packed packed;
+    };
+    static constexpr std::size_t files_max = 4096;
+    static constexpr std::size_t bytes_max = 16 * 1024 * 1024;
+
+    mutable std::mutex mutex_;
+    std::unordered_map<std::string, File> files_;
+    std::size_t bytes_ = 0;
+};
+
+Packed pack(const std::string& bytes) {
+    std::string packed = gzip(bytes);
+    return packed.size() < bytes.size() ? std::make_shared<const std::string>(std::move(packed)) : nullptr;
+}
+
+Coro<Packed> packed_of(PackedFiles& files, const std::string& path, const std::string& version, File& file,
+                       std::uint64_t size) {
+    if (const std::optional<Packed> known = files.find(path, version)) co_return *known;
+    std::string bytes(static_cast<std::size_t>(size), '\0');
+    for (std::size_t done = 0; done < bytes.size();) {
+        const std::size_t count = co_await file.read_at(done, std::span(bytes).subspan(done));
+        if (count == 0) co_return nullptr;  // it has become shorter: as it is then
+        done += count;
+    }
+    Future<Packed> packing = to_thread(pack, std::move(bytes));
+    Packed packed = co_await std::move(packing);
+    files.put(path, version, packed);
+    co_return packed;
+}
+
 }  // namespace
 
 struct StaticFiles::Folder {
@@ -147,6 +210,7 @@ struct StaticFiles::Folder {
     std::string url_prefix;
     StaticOptions options;
     FolderRoot root;
+    std::unique_ptr<PackedFiles> packed = std::make_unique<PackedFiles>();
 };
 
 StaticFiles::StaticFiles(std::string folder, std::string url_prefix, StaticOptions options) {
@@ -188,14 +252,30 @@ Coro<void> StaticFiles::serve(std::shared_ptr<const Folder> folder, const Reques
     File file(std::move(opened.fd), *path);
     const struct stat& status = opened.status;
     const std::string version = version_of(status);
-    const std::string etag = '"' + version + '"';
+    const auto size = static_cast<std::uint64_t>(status.st_size);
+    const std::string_view type = content_type_of(*path);
+    const bool is_text =
+        size >= compressed_bytes_min && size <= folder->options.gzip_bytes_max && is_compressible(type);
+    Packed packed;
+    if (is_text && takes_gzip(request) && !request.headers().find("range")) {
+        Coro<Packed> packing = packed_of(*folder->packed, *path, version, file, size);
+        packed = co_await std::move(packing);
+    }
+    const std::string etag = '"' + version + (packed != nullptr ? "-gzip\"" : "\"");
     const std::string modified = date_of(status.st_mtim.tv_sec);
     const bool is_versioned = request.argument("v") == version;
     const int age = is_versioned ? 31'536'000 : folder->options.max_age_seconds;
 
     Response head(200);
-    head.headers.set("ETag", etag).set("Last-Modified", modified).set("Accept-Ranges", "bytes");
-    head.headers.set("Content-Type", content_type_of(*path)).set("X-Content-Type-Options", "nosniff");
+    head.headers.set("ETag", etag).set("Last-Modified", modified);
+    if (is_text) head.headers.set("Vary", "Accept-Encoding");
+    // A part of what is packed would be no part of what somebody else has.
+    if (packed != nullptr) {
+        head.headers.set("Content-Encoding", "gzip");
+    } else {
+        head.headers.set("Accept-Ranges", "bytes");
+    }
+    head.headers.set("Content-Type", type).set("X-Content-Type-Options", "nosniff");
     head.headers.set("Cache-Control", age == 0       ? std::string("no-cache")
                                       : is_versioned ? fmt::format("public, max-age={}, immutable", age)
                                                      : fmt::format("public, max-age={}", age));
@@ -205,8 +285,13 @@ Coro<void> StaticFiles::serve(std::shared_ptr<const Folder> folder, const Reques
     if (precondition == Precondition::not_modified) head.status = 304;
     out.head() = std::move(head);
     if (precondition != Precondition::go_on) co_return;
+    if (packed != nullptr) {
+        out.set_content_length(packed->size());
+        co_await out.write(*packed);
+        co_return;
+    }
     const bool in_parts = request.method() == "GET" && range_applies(request, validators);
-    Coro<void> writing = write_file(request, out, file, static_cast<std::uint64_t>(status.st_size), in_parts);
+    Coro<void> writing = write_file(request, out, file, size, in_parts);
     co_await std::move(writing);
 }
 

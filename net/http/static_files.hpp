@@ -10,6 +10,7 @@
 // use url().
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <stepwise/net/http/handler.hpp>
@@ -24,6 +25,9 @@ struct StaticOptions {
     // How long a file may be used without asking; 0: it is asked for each time, and 304 says that it is the same.
     // Those whose URL has the version that they have now may be kept for a year.
     int max_age_seconds = 0;
+    // Texts of up to so many bytes go out as gzip to those who take it and ask for no range, with a tag of their own.
+    // What was compressed is kept, some of it. 0: none.
+    std::uint64_t gzip_bytes_max = 1024 * 1024;
 };
 
 class StaticFiles {

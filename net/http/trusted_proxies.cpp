@@ -87,4 +87,12 @@ std::string_view TrustedProxies::client_of(const Request& request, std::string_v
     return client;
 }
 
+bool TrustedProxies::is_secure(const Request& request, std::string_view peer, bool peer_is_secure) const {
+    const HeaderFields& headers = request.headers();
+    if (headers.count("X-Forwarded-Proto") != 1 || !trusts(peer)) return peer_is_secure;
+    const std::string_view scheme = headers.get("X-Forwarded-Proto");
+    if (equal_ignoring_case(scheme, "https")) return true;
+    return !equal_ignoring_case(scheme, "http") && peer_is_secure;
+}
+
 }  // namespace stepwise::http

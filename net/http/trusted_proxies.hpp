@@ -27,6 +27,9 @@ public:
     bool trusts(std::string_view ip) const;
     // `peer`: who is connected. A view into the request's head, or `peer`.
     std::string_view client_of(const Request& request, std::string_view peer) const;
+    // Whether the client came by https: what a peer that is trusted says in X-Forwarded-Proto, once and in one word;
+    // else what is so of the peer's own connection.
+    bool is_secure(const Request& request, std::string_view peer, bool peer_is_secure) const;
 
 private:
     // An IPv4 address as ::ffff:a.b.c.d.

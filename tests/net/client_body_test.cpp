@@ -257,3 +257,66 @@ TEST_CASE("a server that refuses a body is heard at once, and the source is aske
     CHECK(response.body == "much");
     CHECK(clients.client->idle_count() == 0);
 }
+
+TEST_CASE("a body waits for 100 Continue, and is spared a server that refuses it") {
+    Clients clients;
+    FetchRequest request = clients.request();
+    request.method = "PUT";
+    request.body = "the body";
+    request.expect_continue = true;
+    Task<FetchResponse> task = clients.begin(request);
+    Peer peer = clients.accept_request();
+    CHECK(clients.request_head.find("Expect: 100-continue\r\n") != std::string::npos);
+    CHECK(clients.request_head.find("Content-Length: 8\r\n") != std::string::npos);
+    CHECK(peer.read_what_comes() == "");
+    SUBCASE("it is wanted") {
+        peer.send("HTTP/1.1 103 Early Hints\r\n\r\n");
+        CHECK(peer.read_what_comes() == "");
+        peer.send("HTTP/1.1 100 Continue\r\n\r\n");
+        CHECK(peer.read(8) == "the body");
+        peer.send(hello);
+        CHECK(clients.finish(task).body == "hello");
+        CHECK(clients.client->idle_count() == 1);
+    }
+    SUBCASE("the server knows nothing of it") {
+        clients.pass(2s);
+        CHECK(peer.read(8) == "the body");
+        peer.send(hello);
+        CHECK(clients.finish(task).body == "hello");
+        CHECK(clients.client->idle_count() == 1);
+    }
+    SUBCASE("it is refused") {
+        peer.send("HTTP/1.1 413 Too Large\r\nContent-Length: 4\r\n\r\nmuch");
+        const FetchResponse response = clients.finish(task);
+        CHECK(response.status == 413);
+        CHECK(response.body == "much");
+        CHECK(clients.client->idle_count() == 0);
+        CHECK(peer.read_to_end() == "");
+    }
+    SUBCASE("the server leaves") {
+        peer.close();
+        const FetchResponse response = clients.finish(task);
+        REQUIRE(response.error);
+        CHECK(response.error->kind == Kind::connection_lost);
+    }
+}
+
+TEST_CASE("a source is asked for its first piece when the server wants it, and a request without a body asks nobody") {
+    Clients clients;
+    int asked = 0;
+    FetchRequest request = clients.request();
+    request.method = "POST";
+    request.body_source = [&asked] { return three_pieces(asked); };
+    request.expect_continue = true;
+    Task<FetchResponse> task = clients.begin(std::move(request));
+    Peer peer = clients.accept_request();
+    CHECK(asked == 0);
+    peer.send("HTTP/1.1 100 Continue\r\n\r\n");
+    CHECK(peer.read_until("0\r\n\r\n") == "1\r\nx\r\n2\r\nxx\r\n3\r\nxxx\r\n0\r\n\r\n");
+    peer.send(hello);
+    CHECK(clients.finish(task).body == "hello");
+    FetchRequest without = clients.request();
+    without.expect_continue = true;
+    CHECK(clients.exchange(peer, std::move(without), hello).body == "hello");
+    CHECK(clients.request_head.find("Expect") == std::string::npos);
+}

@@ -152,6 +152,29 @@ TEST_CASE("a proxy is a URL or host and port, of http") {
     CHECK_THROWS_WITH(proxies.for_http("https://a"), "a proxy cannot be used: https://a/ is not an http URL");
 }
 
+TEST_CASE("a proxy's user and password are for the proxy alone") {
+    Proxies proxies;
+    const auto authorization = [&](std::string_view proxy) {
+        proxies.for_http(proxy);
+        return std::string(proxies.authorization_for(url("http://a/")));
+    };
+    CHECK(authorization("http://Aladdin:open%20sesame@p:1") == "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+    CHECK(through(proxies, "http://a/") == "http://p:1/");
+    CHECK(authorization("user@p:1") == "Basic dXNlcjo=");
+    CHECK(authorization("http://a:b@c@p:1") == "Basic YTpiQGM=");
+    CHECK(authorization("http://%ff%fe%bf:@p") == "Basic //6/Og==");
+    CHECK(authorization("http://p:1/") == "");
+    CHECK(authorization("") == "");
+    CHECK_THROWS_WITH(proxies.for_http("http://a:%zz@p"),
+                      "a proxy cannot be used: its user or password has a bad escape");
+    try {
+        proxies.for_http("http://user:secret@not a host");
+        FAIL("it is no URL");
+    } catch (const std::invalid_argument& error) {
+        CHECK(std::string(error.what()).find("secret") == std::string::npos);
+    }
+}
+
 TEST_CASE("no proxy for whom no_proxy names") {
     Proxies proxies;
     proxies.for_http("p").but_not_for("one.example, .two.example *.three.example,four:81,[::1],10.0.0.1");

@@ -366,3 +366,27 @@ TEST_CASE("cookies that a server sets come back to it, also on the way of a redi
     CHECK(clients.request_head.find("Cookie: c=3\r\n") != std::string::npos);
     CHECK(clients.request_head.find("a=1") == std::string::npos);
 }
+
+TEST_CASE("a proxy is told who asks, the server is not, and no message has the password") {
+    Client::Options options;
+    Scripted proxy;
+    const std::string authority = "user:p%40ss@" + proxy.address.to_string();
+    options.proxies = http::Proxies().for_http("http://" + authority).for_https(authority);
+    Client client(proxy.loop(), std::move(options));
+    Task<FetchResponse> task = proxy.loop().create_task(client.fetch("http://one.example/"));
+    Peer peer = proxy.accept_request();
+    CHECK(proxy.request_head.find("\r\nProxy-Authorization: Basic dXNlcjpwQHNz\r\n") != std::string::npos);
+    peer.send(hello);
+    CHECK(proxy.finish(task).body == "hello");
+    Task<FetchResponse> secure = proxy.loop().create_task(client.fetch("https://secure.example/"));
+    Peer tunnel = proxy.accept_request();
+    CHECK(proxy.request_head.starts_with("CONNECT secure.example:443 HTTP/1.1\r\n"));
+    CHECK(proxy.request_head.find("\r\nProxy-Authorization: Basic dXNlcjpwQHNz\r\n") != std::string::npos);
+    tunnel.send("HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n");
+    tunnel.end_writing();
+    const FetchResponse refused = proxy.finish(secure);
+    REQUIRE(refused.error);
+    CHECK(refused.error->message.find("refuses a tunnel: 407") != std::string::npos);
+    CHECK(refused.error->message.find("p@ss") == std::string::npos);
+    CHECK(refused.error->message.find("p%40ss") == std::string::npos);
+}

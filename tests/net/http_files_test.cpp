@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stepwise/net/http/beneath.hpp>
+#include <stepwise/net/http/content_decoder.hpp>
 #include <stepwise/net/http/static_files.hpp>
 #include <stepwise/tests/left_out.hpp>
 
@@ -167,6 +168,55 @@ TEST_CASE("a URL with the version of a file may be kept, until the file is anoth
     put(scene.folder.path + "/public/a.txt", "changed: it is longer now");
     CHECK(scene.ask(url).has("Cache-Control: no-cache\r\n"));
     CHECK(scene.files.url("a.txt") != url);
+}
+
+TEST_CASE("a text goes out as gzip to those who take it, with a tag of its own") {
+    Scene scene;
+    const std::string text(50'000, 'a');
+    put(scene.folder.path + "/public/a.txt", text);
+    const std::string takes_gzip = "Accept-Encoding: gzip\r\n";
+    const Answer plain = scene.ask("/static/a.txt");
+    CHECK(plain.body == text);
+    CHECK(plain.has("Vary: Accept-Encoding\r\n"));
+    const std::string plain_tag = value_of(plain, "ETag");
+    for (int time = 0; time < 2; ++time) {
+        const Answer packed = scene.ask("/static/a.txt", takes_gzip);
+        CHECK(packed.has("Content-Encoding: gzip\r\n"));
+        CHECK(packed.has("Vary: Accept-Encoding\r\n"));
+        CHECK_FALSE(packed.has("Accept-Ranges"));
+        const std::string tag = value_of(packed, "ETag");
+        CHECK(tag != plain_tag);
+        CHECK(tag.starts_with('"'));
+        http::ContentDecoder decoder(http::ContentCoding::gzip);
+        decoder.receive_data(packed.body);
+        std::string decoded;
+        while (decoder.decode_more(decoded)) continue;
+        CHECK(decoded == text);
+        CHECK(scene.ask("/static/a.txt", takes_gzip + "If-None-Match: " + tag + "\r\n").status == 304);
+        CHECK(scene.ask("/static/a.txt", takes_gzip + "If-None-Match: " + plain_tag + "\r\n").status == 200);
+        // A part of what is packed now would be no part of what the client has.
+        CHECK(scene.ask("/static/a.txt", takes_gzip + "Range: bytes=0-9\r\nIf-Range: " + tag + "\r\n").body == text);
+        CHECK(scene.ask("/static/a.txt", takes_gzip + "Range: bytes=0-9\r\n").body == text.substr(0, 10));
+    }
+    Peer client = scene.connect();
+    client.send("HEAD /static/a.txt HTTP/1.1\r\nHost: test\r\n" + takes_gzip + "\r\n" +
+                get("/static/large.bin", takes_gzip));
+    CHECK(value_of(read_answer(client, true), "Content-Encoding") == "gzip");
+    CHECK(read_answer(client).body == scene.folder.large);
+}
+
+TEST_CASE("what was packed is forgotten with the version of its file, and only texts that gain by it are packed") {
+    if (is_left_out_on_simulator("its disk has a copy of each file")) return;
+    Scene scene;
+    const std::string takes_gzip = "Accept-Encoding: gzip\r\n";
+    put(scene.folder.path + "/public/a.txt", std::string(50'000, 'a'));
+    CHECK(scene.ask("/static/a.txt", takes_gzip).has("Content-Encoding: gzip\r\n"));
+    put(scene.folder.path + "/public/a.txt", std::string(40'000, 'b'));
+    CHECK(scene.ask("/static/a.txt", takes_gzip).body.size() < 1000);
+    put(scene.folder.path + "/public/a.txt", scene.folder.large);  // it would not get smaller
+    CHECK((scene.ask("/static/a.txt", takes_gzip).body == scene.folder.large));
+    put(scene.folder.path + "/public/a.txt", std::string(2'000'000, 'c'));
+    CHECK(scene.ask("/static/a.txt", takes_gzip).body.size() == 2'000'000);
 }
 
 TEST_CASE("a file that becomes shorter while it is sent breaks the connection off") {

@@ -1,6 +1,8 @@
 // Handlers that take their time or write as they go: callbacks, streams, events; and what is done around handlers.
 #include <stepwise/tests/net/http_support.hpp>
 
+#include <stepwise/net/http/compress.hpp>
+#include <stepwise/net/http/content_decoder.hpp>
 #include <stepwise/net/http/event_stream.hpp>
 #include <stepwise/net/http/request_body.hpp>
 #include <stepwise/net/http/response_writer.hpp>
@@ -51,6 +53,12 @@ Coro<> numbers(const Request& request, ResponseWriter& out) {
         co_await sleep(1s);
     }
     out.add_trailer("X-Sum", "6");
+}
+
+Coro<> one_event(const Request& request, ResponseWriter& out) {
+    http::EventStream events(request, out);
+    http::ServerEvent event("hello");
+    co_await events.send(event);
 }
 
 Coro<> endless(const Request&, ResponseWriter& out) {
@@ -172,6 +180,46 @@ TEST_CASE("a response that is written piece by piece goes out as it is written, 
     scene.pass(5s);
     CHECK(read_chunks(client) == "2 of /numbers;3 of /numbers;|X-Sum: 6\r\n");
     CHECK(read_answer(client).body == "hello");
+}
+
+TEST_CASE("a stream is compressed for those who take it, and each piece arrives when it is written; events are not") {
+    Served served;
+    Router router;
+    router.get("/numbers", numbers);
+    router.get("/events", [](const Request& request, ResponseWriter& out) { return one_event(request, out); });
+    router.after(http::compress);
+    served.serve(std::move(router));
+    Peer client = served.connect();
+    client.send(get("/numbers", "Accept-Encoding: gzip\r\n") + get("/events", "Accept-Encoding: gzip\r\n") +
+                get("/numbers"));
+    std::string head = client.read_until("\r\n\r\n");
+    CHECK(head.find("Content-Encoding: gzip\r\n") != std::string::npos);
+    CHECK(head.find("Vary: Accept-Encoding\r\n") != std::string::npos);
+    const auto read_chunk = [&] { return client.read(std::stoul(client.read_until("\r\n"), nullptr, 16) + 2); };
+    http::ContentDecoder decoder(http::ContentCoding::gzip);
+    std::string text;
+    for (std::size_t size : {14U, 28U, 42U}) {
+        const std::string chunk = read_chunk();
+        decoder.receive_data(std::string_view(chunk).substr(0, chunk.size() - 2));
+        while (text.size() < size && decoder.decode_more(text)) continue;
+        CHECK(text.size() == size);
+        served.pass(1s);
+    }
+    CHECK(text == "1 of /numbers;2 of /numbers;3 of /numbers;");
+    const std::string end = read_chunk();
+    decoder.receive_data(std::string_view(end).substr(0, end.size() - 2));
+    CHECK_FALSE(decoder.decode_more(text));
+    decoder.receive_end();
+    CHECK(decoder.error() == nullptr);
+    CHECK(client.read_until("\r\n\r\n") == "0\r\nX-Sum: 6\r\n\r\n");
+    head = client.read_until("\r\n\r\n");
+    CHECK(head.find("Content-Encoding") == std::string::npos);
+    CHECK(read_chunks(client) == "data: hello\n\n");
+    head = client.read_until("\r\n\r\n");
+    CHECK(head.find("Content-Encoding") == std::string::npos);
+    CHECK(head.find("Vary: Accept-Encoding\r\n") != std::string::npos);
+    served.pass(4s);
+    CHECK(read_chunks(client).starts_with("1 of /numbers;"));
 }
 
 TEST_CASE("to HTTP/1.0 a stream ends with its connection, and HEAD gets no body") {

@@ -8,6 +8,7 @@
 #include <stepwise/net/http/response_writer.hpp>
 #include <stepwise/net/http/trusted_proxies.hpp>
 #include <stepwise/net/http/xsrf.hpp>
+#include <stepwise/runtime/sleep.hpp>
 #include <stepwise/tests/left_out.hpp>
 #include <stepwise/tests/net/http/request_of.hpp>
 
@@ -21,6 +22,20 @@ using http::Router;
 using http::test::request_of;
 
 namespace {
+
+Coro<> fails() {
+    co_await sleep(0s);
+    throw std::runtime_error("<script>");
+}
+
+Coro<Response> answer_of_failing(const Request&) {
+    co_await fails();
+    co_return Response::text("");
+}
+
+Coro<> stream_of_failing(const Request&, http::ResponseWriter&) {
+    co_await fails();
+}
 
 Coro<> stream(const Request&, http::ResponseWriter& out) {
     co_await out.write("12345678");
@@ -124,6 +139,37 @@ TEST_CASE("the server says whose address it is") {
     CHECK(read_answer(client).body == "203.0.113.9");
 }
 
+TEST_CASE("a request is as secure as its connection, or as our own proxy says in one word") {
+    const http::TrustedProxies proxies({"10.0.0.0/8"});
+    const auto is_secure = [&](std::string_view peer, std::string_view fields, bool peer_is_secure = false) {
+        const Request request = request_of("GET", "/", fields);
+        return proxies.is_secure(request, peer, peer_is_secure);
+    };
+    CHECK(is_secure("10.0.0.1", "X-Forwarded-Proto: https\r\n"));
+    CHECK(is_secure("10.0.0.1", "X-Forwarded-Proto: HTTPS\r\n"));
+    CHECK_FALSE(is_secure("10.0.0.1", "X-Forwarded-Proto: http\r\n", true));
+    CHECK_FALSE(is_secure("192.0.2.1", "X-Forwarded-Proto: https\r\n"));
+    CHECK(is_secure("192.0.2.1", "X-Forwarded-Proto: http\r\n", true));
+    CHECK_FALSE(is_secure("10.0.0.1", "X-Forwarded-Proto: https, http\r\n"));
+    CHECK_FALSE(is_secure("10.0.0.1", "X-Forwarded-Proto: https\r\nX-Forwarded-Proto: https\r\n"));
+    CHECK(is_secure("10.0.0.1", "", true));
+    CHECK_FALSE(is_secure("10.0.0.1", ""));
+    Served served;
+    http::ServerOptions options;
+    Router router;
+    router.get("/", [](const Request& request) { return Response::text(std::string(request.scheme())); });
+    SUBCASE("nobody is trusted") {}
+    SUBCASE("the proxy is trusted") {
+        options.trusted_proxies = http::TrustedProxies({"127.0.0.0/8"});
+    }
+    const bool trusts = !options.trusted_proxies.empty();
+    served.serve(std::move(router), options);
+    Peer client = served.connect();
+    client.send(get("/", "X-Forwarded-Proto: https\r\n") + get("/"));
+    CHECK(read_answer(client).body == (trusts ? "https" : "http"));
+    CHECK(read_answer(client).body == "http");
+}
+
 TEST_CASE("an HttpError is its status and its sentence, and no failure") {
     Served served;
     Router router;
@@ -142,6 +188,40 @@ TEST_CASE("in debug mode an error page says what was thrown") {
     CHECK(http::error_page(error, "the handler of GET /", false).body == "Internal Server Error\n");
     const std::string body = http::error_page(error, "the handler of GET /", true).body;
     CHECK(body.find("the handler of GET / has thrown:\n  std::runtime_error: the <cause>\n") != std::string::npos);
+}
+
+TEST_CASE("in debug mode the page of a coroutine says where it stood, as plain text; else it is one line") {
+    EventLoop::Options loop_options;
+    SUBCASE("in debug mode") {
+        loop_options.debug = true;
+    }
+    SUBCASE("not in debug mode") {
+        loop_options.debug = false;
+    }
+    const bool debugs = loop_options.debug == true;
+    World world(loop_options);
+    Router router;
+    router.get("/coroutine", answer_of_failing);
+    router.get("/stream", stream_of_failing);
+    http::Server server(world.loop(), std::move(router));
+    const net::Address address = server.listen(net::Address::tcp("127.0.0.1", 0));
+    Peer client = Peer::connect(world, address);
+    client.send(get("/coroutine") + get("/stream"));
+    for (const char* name : {"answer_of_failing", "stream_of_failing"}) {
+        CAPTURE(name);
+        const Answer answer = read_answer(client);
+        CHECK(answer.status == 500);
+        CHECK(answer.has("Content-Type: text/plain; charset=utf-8\r\n"));
+        CHECK(answer.has("X-Content-Type-Options: nosniff\r\n") == debugs);
+        if (!debugs) {
+            CHECK(answer.body == "Internal Server Error\n");
+            continue;
+        }
+        CHECK(answer.body.find("  std::runtime_error: <script>\n  at ") != std::string::npos);
+        CHECK(answer.body.find(std::string("http_pages_test.cpp:")) != std::string::npos);
+        CHECK(answer.body.find(std::string(", in ") + name + "()\n  its route was made at ") != std::string::npos);
+    }
+    CHECK(world.lost.size() == 2);
 }
 
 TEST_CASE("a form is taken with the token of its cookie only, which looks different each time") {

@@ -40,6 +40,7 @@ struct Scene : Served {
     explicit Scene(http::ServerOptions options = {}) : gate(*this) {
         Router router;
         router.get("/", [](const Request&) { return Response::text("hello"); });
+        router.get("/scheme", [](const Request& request) { return Response::text(std::string(request.scheme())); });
         router.get("/large", [](const Request&) { return Response::text(pattern(large_bytes)); });
         router.post("/size",
                     [](const Request& request) { return Response::text(std::to_string(request.body().size())); });
@@ -111,6 +112,7 @@ TEST_CASE("https is fetched as http is") {
     CHECK(text_of(response) == "");
     CHECK(response.status == 200);
     CHECK(response.body == "hello");
+    CHECK(scene.fetched(scene.request("/scheme")).body == "https");
     CHECK(scene.fetched(scene.request("/large")).body == pattern(Scene::large_bytes));
     FetchRequest post = scene.request("/size");
     post.method = "POST";

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <stepwise/net/http/arguments.hpp>
 #include <stepwise/net/http/compress.hpp>
+#include <stepwise/net/http/content_decoder.hpp>
 #include <stepwise/net/http/http_error.hpp>
 #include <stepwise/net/http/json.hpp>
 #include <stepwise/net/http/template.hpp>
@@ -83,6 +84,24 @@ TEST_CASE("a text that is long enough is compressed, says so, and is the same be
     CHECK(response.headers.find("ETag") == "W/\"a\"");
     CHECK(response.body.size() < 200);
     CHECK(gunzip(response.body, body.size()) == body);
+}
+
+TEST_CASE("a body of gzip in pieces can be decoded as far as it has come") {
+    GzipStream packing;
+    ContentDecoder decoder(ContentCoding::gzip);
+    std::string arrived;
+    for (const std::string& piece : {std::string("first"), std::string(100'000, 'x'), std::string("last")}) {
+        const std::string packed = packing.add(piece);
+        decoder.receive_data(packed);
+        std::string decoded;
+        while (decoded.size() < piece.size() && decoder.decode_more(decoded)) continue;
+        CHECK(decoded == piece);
+        arrived += packed;
+    }
+    CHECK(packing.add("") == "");
+    arrived += packing.finish();
+    CHECK(arrived.size() < 1000);
+    CHECK(gunzip(arrived, 100'009) == "first" + std::string(100'000, 'x') + "last");
 }
 
 TEST_CASE("what would not gain, or must not change, is left as it is") {
