@@ -2,6 +2,8 @@
 #include <stepwise/net/http/connection.hpp>
 #include <stepwise/net/http/error_page.hpp>
 
+#include <limits>
+
 namespace stepwise::http {
 
 Connection::Connection(Server& server, UniqueFd socket)
@@ -120,6 +122,7 @@ void Connection::enter(Phase phase) noexcept {
             seconds = options.body_timeout_seconds;
             break;
         case Phase::handler:
+            seconds = options.answer_warning_seconds;
             break;
         case Phase::response:
         case Phase::ending:
@@ -157,7 +160,18 @@ void Connection::sweep_running(int tick) {
     } else if (body_is_late || peer_takes_nothing) {
         transport_->abort();
         delete this;
+    } else if (phase_ == Phase::handler && tick > deadline_tick_) {
+        tell_late_answer();
     }
+}
+
+// Of a callback: what a coroutine waits for, the tasks' dump tells.
+void Connection::tell_late_answer() {
+    deadline_tick_ = std::numeric_limits<int>::max();
+    const int seconds = server().options().answer_warning_seconds;
+    if (seconds == 0 || running_ == nullptr || running_->streams != nullptr || handling_) return;
+    tell_unanswered(*running_,
+                    fmt::format("has been kept for {} s without an answer (answer_warning_seconds)", seconds));
 }
 
 // ---- requests

@@ -97,6 +97,7 @@ private:
     void go_on();
     void end_of_input();
     void sweep_running(int tick);
+    void tell_late_answer();
     void watch_peer() noexcept;
     void let_go_of_running() noexcept;
     ServedRequest& own_exchange();

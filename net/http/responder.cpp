@@ -9,13 +9,11 @@
 
 namespace stepwise::http {
 
-namespace {
-
-void tell_unanswered(const ServedRequest& exchange) noexcept {
+void tell_unanswered(const ServedRequest& exchange, std::string_view what) noexcept {
     raise_made(Lint::Rule::unanswered_request, [&] {
         const Request& request = exchange.request;
         Lint lint{Lint::Rule::unanswered_request,
-                  fmt::format("{} {} has a Responder that ended without an answer", request.method(), request.target()),
+                  fmt::format("{} {} has a Responder that {}", request.method(), request.target(), what),
                   {},
                   "call send(…) on every way that the callbacks may take, errors and timeouts too"};
         const Router::Entry* entry = exchange.route.entry;
@@ -23,8 +21,6 @@ void tell_unanswered(const ServedRequest& exchange) noexcept {
         return lint;
     });
 }
-
-}  // namespace
 
 Responder::Responder(std::unique_ptr<ServedRequest> exchange) noexcept : exchange_(std::move(exchange)) {}
 Responder::Responder(Responder&& other) noexcept = default;
@@ -68,7 +64,7 @@ void Responder::send(Response response) {
 void Responder::finish_unanswered() noexcept {
     if (exchange_ == nullptr || exchange_->connection == nullptr) return exchange_.reset();
     if (exchange_->connection->server().loop().discarding()) return exchange_.reset();
-    tell_unanswered(*exchange_);
+    tell_unanswered(*exchange_, "ended without an answer");
     try {
         send(Response::error(500));
     } catch (...) {

@@ -4,8 +4,8 @@
 //     loop.call_later(10ms, [kept] { kept->send(http::Response::text("later")); });
 //
 // Owns the request. One that ends without an answer is a mistake: the client is told 500, and a lint says where the
-// handler was given to its router. May outlive the connection and the server: then an answer goes nowhere. The loop's
-// thread.
+// handler was given to its router; so it does of one that is kept for answer_warning_seconds. May outlive the
+// connection and the server: then an answer goes nowhere. The loop's thread.
 #pragma once
 
 #include <memory>

@@ -40,4 +40,7 @@ struct ServedRequest : frame_pool::Pooled {
     bool body_dropped = false;  // nobody will see it
 };
 
+// Tells of a Responder's mistake: it "ended without an answer".
+void tell_unanswered(const ServedRequest& exchange, std::string_view what) noexcept;
+
 }  // namespace stepwise::http

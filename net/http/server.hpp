@@ -46,6 +46,7 @@ struct ServerOptions {
     int body_timeout_seconds = 60;        // from there to the end of its body: 408
     int keep_alive_timeout_seconds = 75;  // between two requests, and before the first
     int write_timeout_seconds = 60;       // the peer takes nothing of a full outbox for so long: closed
+    int answer_warning_seconds = 60;      // a Responder is kept so long without an answer: told of, once; 0: never
     // Whose word is taken for where a request comes from (X-Forwarded-For); nobody's unless they are named.
     TrustedProxies trusted_proxies;
     // Told of every answer once it is written. On the hot path: see access_log.hpp for what to do there.

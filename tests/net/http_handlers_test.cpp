@@ -156,6 +156,24 @@ TEST_CASE("a Responder that ends without an answer is a 500, and is told of with
     CHECK(read_answer(client).status == 200);
 }
 
+TEST_CASE("a Responder that is kept for long is told of once, and may still answer") {
+    Lints lints;
+    Scene scene;
+    Peer client = scene.connect();
+    client.send(get("/kept"));
+    scene.run_until([&] { return scene.kept.size() == 1; });
+    scene.pass(59s);
+    CHECK(lints.texts.empty());
+    scene.pass(3s);
+    REQUIRE(lints.texts.size() == 1);
+    CHECK(lints.texts[0].find("GET /kept has a Responder that has been kept for 60 s") != std::string::npos);
+    CHECK(lints.texts[0].find("http_handlers_test.cpp:") != std::string::npos);
+    scene.pass(200s);
+    CHECK(lints.texts.size() == 1);
+    scene.kept[0].send(Response::text("late"));
+    CHECK(read_answer(client).body == "late");
+}
+
 TEST_CASE("an answer to a client that is gone goes nowhere") {
     Lints lints;
     Scene scene;
