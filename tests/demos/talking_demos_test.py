@@ -245,7 +245,7 @@ class Polling(TalkingCase):
                 self.assertEqual(per_news, (sent + received) // heard)
             per_news = [row[4] for row in rows.values()]
             self.assertGreater(per_news[0], 2 * per_news[1])
-            self.assertGreater(per_news[1], 2 * per_news[2])
+            self.assertGreater(per_news[1], 1.5 * per_news[2])  # four messages and a handshake
 
 
 class Sender(TalkingCase):
