@@ -1,8 +1,11 @@
 #include <fmt/format.h>
 #include <stepwise/net/connect.hpp>
+#include <stepwise/net/http/redirect.hpp>
 #include <stepwise/net/http/request_writer.hpp>
 #include <stepwise/net/http/response_parser.hpp>
+#include <stepwise/net/http/tunnel.hpp>
 #include <stepwise/net/socket.hpp>
+#include <stepwise/net/stream.hpp>
 #include <stepwise/net/url.hpp>
 #include <stepwise/runtime/timeout.hpp>
 #include <stepwise/ws/client.hpp>
@@ -122,9 +125,11 @@ public:
         if (transport_) transport_->abort();
     }
 
-    // Done when the connection is open; HandshakeError when it will not be.
+    // Done when the connection is open, or is to be opened elsewhere; HandshakeError when it will not be.
     Future<void>& answered() { return answered_; }
     ClientConnection take_connection() { return std::move(connection_); }
+    // Empty: nowhere else.
+    const std::string& location() const { return location_; }
 
 private:
     void received(std::span<char> bytes) override {
@@ -145,6 +150,10 @@ private:
     void drained() override {}
 
     void decide(const http::ResponseHead& head) {
+        if (http::is_redirect(head.status()) && options_.redirects_max != 0) {
+            location_ = head.headers().get("Location");
+            if (!location_.empty()) return answered_.set_result();
+        }
         UpgradeResponse response{.status = head.status()};
         for (const http::HeaderField& field : head.headers()) response.add_field(field.name, field.value);
         const CompressionOptions& compression = options_.connection.protocol.compression;
@@ -167,16 +176,53 @@ private:
     std::string key_;
     Future<void> answered_;
     std::string remote_ip_;
+    std::string location_;
     http::ResponseParser parser_;
     ClientConnection connection_;
     net::Transport::Owner transport_;
 };
 
-Coro<ClientConnection> open(const net::Url& url, const ConnectOptions& options) {
-    UniqueFd socket = co_await net::connect_socket(url.host(), url.port());
-    Opening opening(std::move(socket), url, options);
-    co_await opening.answered();
-    co_return opening.take_connection();
+// A server that is meant for browsers may name itself by http or https.
+net::Url redirected(const net::Url& from, const std::string& location) {
+    std::string why;
+    std::optional<net::Url> to = from.join(location, why);
+    if (to && to->scheme().starts_with("http")) to = net::Url::parse("ws" + to->to_string().substr(4), why);
+    if (!to) throw HandshakeError(0, fmt::format("redirected to \"{}\": {}", location, why));
+    if (from.is_secure() && !to->is_secure()) {
+        throw HandshakeError(0, fmt::format("redirected to {}, which is not secure", to->to_string()));
+    }
+    return std::move(*to);
+}
+
+Coro<UniqueFd> reach(const net::Url& url, const ConnectOptions& options) {
+    const std::optional<net::Url> proxy = options.proxies.proxy_for(url);
+    if (!proxy) {
+        UniqueFd direct = co_await net::connect_socket(url.host(), url.port());
+        co_return direct;
+    }
+    net::Stream stream = co_await net::Stream::connect(proxy->host(), proxy->port());
+    std::string authorization(options.proxies.authorization_for(url));
+    Coro<void> opening = http::open_tunnel(stream, *proxy, url, std::move(authorization));
+    co_await std::move(opening);
+    net::Stream::Detached detached = co_await stream.detach();
+    co_return std::move(detached.socket);
+}
+
+Coro<ClientConnection> open(net::Url url, ConnectOptions& options) {
+    for (int redirects = 0;; ++redirects) {
+        UniqueFd socket = co_await reach(url, options);
+        Opening opening(std::move(socket), url, options);
+        co_await opening.answered();
+        if (opening.location().empty()) co_return opening.take_connection();
+        if (redirects == options.redirects_max) {
+            throw HandshakeError(0, fmt::format("redirected more than {} times (redirects_max)", redirects));
+        }
+        net::Url next = redirected(url, opening.location());
+        if (!next.same_origin(url)) {
+            for (const char* name : {"Authorization", "Cookie"}) options.headers.erase(name);
+        }
+        url = std::move(next);
+    }
 }
 
 Coro<ClientConnection> open_in_time(net::Url url, ConnectOptions options) {

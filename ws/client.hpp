@@ -11,6 +11,7 @@
 #pragma once
 
 #include <stepwise/net/http/headers.hpp>
+#include <stepwise/net/http/proxies.hpp>
 #include <stepwise/runtime/coro.hpp>
 #include <stepwise/ws/connection.hpp>
 
@@ -29,6 +30,11 @@ struct ConnectOptions {
     std::vector<std::string> subprotocols;
     // For wss: whom to trust. nullptr: whom the machine trusts, tls::Context::default_client().
     std::shared_ptr<const tls::Context> tls;
+    // How often a 301, 302, 303, 307 or 308 is followed; not from wss to ws. 0: never. Authorization and Cookie go to
+    // the server of the first URL only.
+    int redirects_max = 5;
+    // Through whom (CONNECT, for ws too); http::Proxies::from_environment() for those that the environment names.
+    http::Proxies proxies;
     // For everything from the name's lookup to the end of the handshake.
     Duration open_timeout = std::chrono::seconds(10);
 };

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <stepwise/net/http/exchange.hpp>
 #include <stepwise/net/http/request_writer.hpp>
+#include <stepwise/net/http/tunnel.hpp>
 #include <stepwise/net/resolver.hpp>
 #include <stepwise/net/stream.hpp>
 #include <stepwise/net/tls/error.hpp>
@@ -14,8 +15,6 @@ namespace stepwise::http {
 namespace {
 
 using Kind = FetchError::Kind;
-
-constexpr std::size_t proxy_head_bytes_max = 16 * 1024;
 
 Kind kind_of(const std::system_error& connecting) {
     if (connecting.code().category() == net::resolver_category()) return Kind::resolve;
@@ -162,39 +161,17 @@ Coro<std::unique_ptr<ClientConnection>> Exchange::open_connection() {
     const net::Url& first = proxy_ ? *proxy_ : url_;
     net::Stream stream = co_await net::Stream::connect(first.host(), first.port());
     if (url_.is_secure()) {
-        if (proxy_) co_await go_through(stream);
+        if (proxy_) {
+            doing_ = "asking the proxy for a tunnel";
+            Coro<void> opening = open_tunnel(stream, *proxy_, url_, proxy_authorization_);
+            co_await std::move(opening);
+        }
         std::shared_ptr<const tls::Context> trusted = request_.tls;
         if (trusted == nullptr) trusted = tls::Context::default_client();
         doing_ = "in the handshake of TLS";
         co_await stream.start_tls(std::move(trusted), url_.host());
     }
     co_return std::make_unique<ClientConnection>(std::move(stream), request_.limits);
-}
-
-// RFC 9110 §9.3.6: behind the proxy's 2xx the connection is one to the server.
-Coro<void> Exchange::go_through(net::Stream& stream) {
-    doing_ = "asking the proxy for a tunnel";
-    const bool is_ipv6 = url_.host().find(':') != std::string::npos;
-    const std::string server =
-        is_ipv6 ? fmt::format("[{}]:{}", url_.host(), url_.port()) : fmt::format("{}:{}", url_.host(), url_.port());
-    std::string out;
-    net::StringSink sink(out);
-    Headers headers;
-    if (!proxy_authorization_.empty()) headers.add("Proxy-Authorization", proxy_authorization_);
-    write_request_head(sink, {.method = "CONNECT", .target = server, .host = server, .headers = &headers});
-    stream.write(out);
-    std::optional<std::string> head = co_await stream.read_until("\r\n\r\n", proxy_head_bytes_max);
-    if (!head) throw net::EndOfStreamError("the proxy ended the connection");
-    ResponseParser parser;
-    parser.expect_response("CONNECT");
-    parser.receive_data(*head);
-    const ResponseEvent event = parser.next_event();
-    const auto* start = std::get_if<StartOfResponse>(&event);
-    if (start != nullptr && start->head->switches_protocol()) co_return;
-    const std::string why = start != nullptr ? fmt::format("{} {}", start->head->status(), start->head->reason())
-                                             : std::string("no HTTP response");
-    throw std::system_error(std::make_error_code(std::errc::connection_refused),
-                            fmt::format("the proxy {} refuses a tunnel: {}", proxy_->host_field(), why));
 }
 
 Coro<ResponseEvent> Exchange::ask() {

@@ -55,7 +55,6 @@ private:
     bool asks_to_decode() const;
     Coro<bool> connect();
     Coro<std::unique_ptr<ClientConnection>> open_connection();
-    Coro<void> go_through(net::Stream& stream);
     Coro<ResponseEvent> ask();
     Coro<ResponseEvent> read_head();
     bool waits_for_continue() const;

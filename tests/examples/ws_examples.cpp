@@ -7,6 +7,7 @@
 #include <stepwise/ws/compression.hpp>
 #include <stepwise/ws/deflate.hpp>
 #include <stepwise/ws/extensions.hpp>
+#include <stepwise/ws/reconnecting.hpp>
 #include <stepwise/ws/route.hpp>
 #include <stepwise/ws/shared_broadcast.hpp>
 #include <stepwise/ws/shared_message.hpp>
@@ -214,6 +215,27 @@ TEST_CASE("a message for many is encoded once") {
     ws::SharedMessage message = encoder.encode(ws::Opcode::text, "to all");   // who reads it: add(connection)
     //]
     CHECK(message.plain.size() == 8);
+}
+
+Coro<int> talks_again(std::string url) {
+    int talks = 0;
+    auto talk = [&](ws::Connection& connection) {
+        connection.close();
+        ++talks;
+        return connection.wait_closed();
+    };
+    //[ ws/reconnecting.hpp
+    ws::Reconnecting server = ws::reconnecting(url);
+    while (ws::ClientConnection connection = co_await server.next()) co_await talk(*connection);
+    //]
+    co_return talks;
+}
+
+TEST_CASE("a client that nobody can reach for good is told when it is made") {
+    World world;
+    Task<int> talking = world.loop().create_task(talks_again("http://127.0.0.1/"));
+    world.run_until([&] { return talking.done(); });
+    CHECK_THROWS_AS(talking.result(), std::invalid_argument);
 }
 
 TEST_CASE("a text is checked") {
