@@ -1,8 +1,5 @@
 // Through a proxy to a server (RFC 9110 §9.3.6): behind the proxy's 2xx the connection is one to the server.
 //
-//     net::Stream stream = co_await net::Stream::connect(proxy.host(), proxy.port());
-//     co_await http::open_tunnel(stream, proxy, url);
-//
 // Says CONNECT and reads the answer's head, no byte more. What comes then, TLS or not, is the caller's. Throws
 // std::system_error naming the proxy and what it said. The loop's thread.
 #pragma once

@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""`./stepwise ws`, the client for the terminal and for scripts, against Python's websockets:
+`ws_command_test.py PROGRAM REACTOR`."""
+
+import asyncio
+import contextlib
+import os
+import pathlib
+import subprocess
+import sys
+import unittest
+
+import websockets
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import python_suite  # noqa: E402
+
+PROGRAM, REACTOR = (sys.argv + ["", ""])[1:3]
+
+
+async def run_client(url, given, *flags):
+    process = await asyncio.create_subprocess_exec(
+        PROGRAM, url, *flags, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=os.environ | {"STEPWISE_REACTOR": REACTOR})
+    output, errors = await asyncio.wait_for(process.communicate(given), 30)
+    return process.returncode, output.decode(), errors.decode()
+
+
+async def echo(socket):
+    async for message in socket:
+        await socket.send(message)
+
+
+class CommandTest(unittest.TestCase):
+    def talk(self, given, *flags, serve=echo, **options):
+        async def main():
+            async with websockets.serve(serve, "127.0.0.1", 0, **options) as server:
+                host, port = server.sockets[0].getsockname()
+                return await run_client(f"ws://{host}:{port}/", given, "--wait", "0.2", *flags)
+        return asyncio.run(main())
+
+    def test_lines_are_sent_and_what_comes_is_printed(self):
+        code, output, errors = self.talk("hello\n/binary 00ff\n//slash\n你好".encode())
+        self.assertEqual((code, output), (0, "hello\nbinary 00ff\n/slash\n你好\n"))
+        self.assertRegex(errors, r"^connected to ws://127\.0\.0\.1:\d+/, compressed\nclosed: 1000 normal closure\n$")
+
+    def test_what_was_agreed_on_is_told(self):
+        code, _, errors = self.talk(b"", "--subprotocol", "a", "b", "--no-compress", subprotocols=["b"])
+        self.assertEqual(code, 0)
+        self.assertRegex(errors, r"^connected to ws://127\.0\.0\.1:\d+/, subprotocol b\n")
+
+    def test_the_servers_close_is_told_and_decides_the_exit_code(self):
+        async def refuse(socket):
+            await socket.send("first")
+            await socket.close(4003, "no more")
+        code, output, errors = self.talk(b"", "--wait", "5", serve=refuse)
+        self.assertEqual((code, output), (1, "first\n"))
+        self.assertIn("closed: 4003 defined by the application: no more\n", errors)
+
+    def test_a_line_may_close_with_a_code_and_a_reason(self):
+        seen = []
+
+        async def listen(socket):
+            with contextlib.suppress(websockets.ConnectionClosed):
+                await echo(socket)
+            seen.append((socket.close_code, socket.close_reason))
+        code, _, _ = self.talk(b"/close 4001 bye bye\nnot sent\n", serve=listen)
+        self.assertEqual((code, seen), (0, [(4001, "bye bye")]))
+
+    def test_fields_and_origin_are_sent(self):
+        async def tell(socket):
+            headers = socket.request_headers
+            await socket.send(f"{headers['Origin']} {headers['X-Kind']}")
+            await echo(socket)
+        _, output, _ = self.talk(b"", "--origin", "https://a.example", "--header", "X-Kind: test one", serve=tell)
+        self.assertEqual(output, "https://a.example test one\n")
+
+    def test_trace_tells_of_each_message(self):
+        _, _, errors = self.talk(b"hello\n", "--trace")
+        self.assertRegex(errors, r" > text of 5 bytes\n +\d+\.\d{3} < text of 5 bytes\n +\d+\.\d{3} > close 1000")
+
+    def test_what_it_cannot_do_is_one_line(self):
+        for url, flags, code, words in (("ws://127.0.0.1:1/", (), 1, "Connection refused"),
+                                        ("http://127.0.0.1/", (), 2, "no ws:// or wss:// URL"),
+                                        ("ws://127.0.0.1:1/", ("--header", "x"), 2, "--header needs"),
+                                        ("ws://127.0.0.1:1/", ("--odd",), 2, "--odd")):
+            with self.subTest(url=url, flags=flags):
+                result, output, errors = asyncio.run(run_client(url, b"", *flags))
+                self.assertEqual((result, output, errors.count("\n")), (code, "", 1))
+                self.assertIn(words, errors)
+
+    def test_words_that_are_no_command_are_told_and_not_sent(self):
+        code, output, errors = self.talk(b"/odd\n/close 1005\n/binary 0\n\xff\nsent\n")
+        self.assertEqual((code, output), (0, "sent\n"))
+        for words in ("there are /close", "close code 1005 must not be sent", "hexadecimal", "not UTF-8"):
+            self.assertIn(words, errors)
+
+
+if __name__ == "__main__":
+    python_suite.main()

@@ -1,0 +1,304 @@
+// `./stepwise ws URL`: a WebSocket client for the terminal and for scripts. Lines of stdin are sent as text messages;
+// what comes is printed on stdout, a line for each message; all else is told on stderr.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdio>
+#include <deque>
+#include <stepwise/net/options.hpp>
+#include <stepwise/runtime/event_loop.hpp>
+#include <stepwise/runtime/signals.hpp>
+#include <stepwise/runtime/sleep.hpp>
+#include <stepwise/runtime/sync/event.hpp>
+#include <stepwise/ws/client.hpp>
+
+using namespace stepwise;
+
+namespace {
+
+constexpr std::string_view help_text =
+    "WebSocket client: sends the lines of stdin, prints the messages that come. In a line: /close [CODE [REASON]], "
+    "/binary HEX, // for a text that begins with /.";
+
+struct Wishes {
+    std::string url;
+    std::vector<std::string> headers;
+    std::vector<std::string> subprotocols;
+    std::string origin;
+    std::string ca;
+    double timeout_seconds = 10;
+    double wait_seconds = 1;
+    bool no_compress = false;
+    bool trace = false;
+};
+
+void tell(const std::string& text) {
+    std::fprintf(stderr, "%s\n", text.c_str());
+}
+
+Wishes parse(int argc, char** argv) {
+    Wishes wishes;
+    net::Options options(help_text);
+    options.add_option("url", wishes.url, "ws://HOST[:PORT][/PATH], or wss://");
+    options.add_list("--header", wishes.headers, "A field of the request, \"Name: value\"");
+    options.add_list("--subprotocol", wishes.subprotocols, "What is offered, the best first");
+    options.add_option("--origin", wishes.origin, "The page that it pretends to be, https://example.com");
+    options.add_option("--ca", wishes.ca, "For wss: trust the certificates in this file (PEM)");
+    options.add_option("--timeout", wishes.timeout_seconds, 0.001, 86'400, "Seconds for opening the connection");
+    options.add_option("--wait", wishes.wait_seconds, 0, 86'400,
+                       "Seconds without a message, after the end of stdin, before it closes");
+    options.add_flag("--no-compress", wishes.no_compress, "Messages go as they are");
+    options.add_flag("--trace", wishes.trace, "Tell of every message with its time and size");
+    options.parse(argc, argv);
+    return wishes;
+}
+
+// Nothing, and an error, for a field that is none.
+std::optional<ws::ConnectOptions> connect_options(const Wishes& wishes, std::string& error) {
+    ws::ConnectOptions options;
+    for (const std::string& field : wishes.headers) {
+        const std::size_t colon = field.find(':');
+        const std::size_t value = colon == std::string::npos ? colon : field.find_first_not_of(' ', colon + 1);
+        if (colon == std::string::npos || colon == 0) {
+            error = fmt::format("--header needs \"Name: value\", not '{}'", field);
+            return std::nullopt;
+        }
+        options.headers.set(field.substr(0, colon), value == std::string::npos ? "" : field.substr(value));
+    }
+    if (!wishes.origin.empty()) options.headers.set("Origin", wishes.origin);
+    if (!wishes.ca.empty()) options.tls = tls::Context::for_client({.authorities_file = wishes.ca});
+    options.subprotocols = wishes.subprotocols;
+    options.proxies = http::Proxies::from_environment();
+    options.open_timeout = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(wishes.timeout_seconds));
+    options.connection.protocol.compression.enabled = !wishes.no_compress;
+    options.connection.protocol.message_bytes_max = std::size_t{256} << 20;
+    return options;
+}
+
+// The lines of stdin, as they come. The loop's thread.
+class Lines {
+public:
+    explicit Lines(EventLoop& loop) : loop_(loop) {
+        struct stat about {};
+        is_file_ = ::fstat(STDIN_FILENO, &about) == 0 && S_ISREG(about.st_mode);
+        if (is_file_) {
+            while (read_some()) {
+            }
+        } else {
+            watches_ = true;
+            loop_.add_reader(STDIN_FILENO, [this] { read_some(); });
+        }
+    }
+    Lines(const Lines&) = delete;
+    Lines& operator=(const Lines&) = delete;
+    ~Lines() { end(); }
+
+    // Nothing: there are no more.
+    Coro<std::optional<std::string>> next() {
+        while (lines_.empty() && !ended_) {
+            changed_.clear();
+            co_await changed_.wait();
+        }
+        if (lines_.empty()) co_return std::nullopt;
+        std::string line = std::move(lines_.front());
+        lines_.pop_front();
+        co_return line;
+    }
+    // Whoever waits gets nothing.
+    void end() {
+        if (std::exchange(watches_, false)) loop_.remove_reader(STDIN_FILENO);
+        ended_ = true;
+        changed_.set();
+    }
+
+private:
+    bool read_some() {
+        char bytes[65536];
+        const ssize_t count = ::read(STDIN_FILENO, bytes, sizeof bytes);
+        if (count < 0 && (errno == EAGAIN || errno == EINTR)) return true;
+        if (count > 0) partial_.append(bytes, static_cast<std::size_t>(count));
+        for (std::size_t line_end = partial_.find('\n'); line_end != std::string::npos;
+             line_end = partial_.find('\n')) {
+            lines_.push_back(partial_.substr(0, line_end));
+            partial_.erase(0, line_end + 1);
+        }
+        if (count <= 0) {
+            if (!partial_.empty()) lines_.push_back(std::move(partial_));
+            end();
+        }
+        changed_.set();
+        return count > 0;
+    }
+
+    EventLoop& loop_;
+    Event changed_;
+    std::deque<std::string> lines_;
+    std::string partial_;
+    bool is_file_ = false;
+    bool watches_ = false;
+    bool ended_ = false;
+};
+
+std::string hex(std::string_view bytes) {
+    std::string text;
+    for (const char byte : bytes) text += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+    return text;
+}
+
+std::optional<std::string> bytes_of_hex(std::string_view text) {
+    if (text.size() % 2 != 0) return std::nullopt;
+    std::string bytes;
+    for (std::size_t at = 0; at < text.size(); at += 2) {
+        unsigned value = 0;
+        const auto [stopped, error] = std::from_chars(text.data() + at, text.data() + at + 2, value, 16);
+        if (error != std::errc() || stopped != text.data() + at + 2) return std::nullopt;
+        bytes += static_cast<char>(value);
+    }
+    return bytes;
+}
+
+class Conversation {
+public:
+    Conversation(EventLoop& loop, ws::ClientConnection connection, const Wishes& wishes)
+        : loop_(loop),
+          connection_(std::move(connection)),
+          wishes_(wishes),
+          lines_(loop),
+          begun_(loop.time()),
+          last_message_(loop.time()),
+          is_interactive_(::isatty(STDIN_FILENO) != 0) {}
+
+    Coro<int> hold() {
+        Task<void> speaking = loop_.create_task(speak());
+        while (auto message = co_await connection_->receive()) {
+            last_message_ = loop_.time();
+            show(message->data(), message->is_text());
+        }
+        lines_.end();
+        co_await speaking;
+        const auto code = static_cast<unsigned>(connection_->close_code());
+        const std::string& reason = connection_->close_reason();
+        tell(fmt::format("closed: {} {}{}{}", code, ws::name(connection_->close_code()), reason.empty() ? "" : ": ",
+                         reason));
+        co_return code == 1000 || code == 1001 || code == 1005 || code == sent_code_ ? 0 : 1;
+    }
+    void interrupt() {
+        tell("");
+        close(1000, {});
+    }
+
+private:
+    void trace(char direction, std::string_view kind, std::size_t bytes) {
+        if (!wishes_.trace) return;
+        const std::chrono::duration<double> since = loop_.time() - begun_;
+        tell(fmt::format("{:9.3f} {} {} of {} bytes", since.count(), direction, kind, bytes));
+    }
+    void show(std::string_view data, bool is_text) {
+        trace('<', is_text ? "text" : "binary", data.size());
+        const std::string line = is_text ? std::string(data) : "binary " + hex(data);
+        std::printf("%s%s\n", is_interactive_ ? "< " : "", line.c_str());
+        std::fflush(stdout);
+    }
+
+    Coro<void> speak() {
+        while (connection_->is_open()) {
+            std::optional<std::string> line = co_await lines_.next();
+            if (!line) break;
+            Coro<void> saying = say(std::move(*line));
+            co_await std::move(saying);
+        }
+        if (!connection_->is_open()) co_return;
+        const auto wait = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(wishes_.wait_seconds));
+        last_message_ = std::max(last_message_, loop_.time());
+        while (connection_->is_open() && loop_.time() - last_message_ < wait) {
+            co_await sleep(last_message_ + wait - loop_.time());
+        }
+        close(1000, {});
+    }
+
+    Coro<void> say(std::string line) {
+        try {
+            if (line == "/close" || line.starts_with("/close ")) {
+                close_as_told(std::string_view(line).substr(6));
+            } else if (line.starts_with("/binary ")) {
+                const std::optional<std::string> bytes = bytes_of_hex(std::string_view(line).substr(8));
+                if (!bytes) co_return tell("/binary needs an even number of hexadecimal digits");
+                trace('>', "binary", bytes->size());
+                co_await connection_->send_binary(*bytes);
+            } else if (line.starts_with('/') && !line.starts_with("//")) {
+                tell("there are /close [CODE [REASON]], /binary HEX, and // for a text that begins with /");
+            } else {
+                const std::string_view text = std::string_view(line).substr(line.starts_with('/') ? 1 : 0);
+                if (!ws::is_valid_utf8(text)) co_return tell("not sent: this line is not UTF-8");
+                trace('>', "text", text.size());
+                co_await connection_->send(text);
+            }
+        } catch (const ws::ConnectionClosed&) {
+            // hold() tells how.
+        }
+    }
+
+    void close_as_told(std::string_view words) {
+        unsigned code = 1000;
+        if (!words.empty()) {
+            const auto [stopped, error] = std::from_chars(words.data() + 1, words.data() + words.size(), code);
+            const std::string_view rest(stopped, static_cast<std::size_t>(words.data() + words.size() - stopped));
+            if (error != std::errc() || code > 65535 || !(rest.empty() || rest[0] == ' ')) {
+                return tell("/close needs a code, 1000 to 4999");
+            }
+            words = rest.empty() ? rest : rest.substr(1);
+        }
+        close(code, words);
+    }
+    void close(unsigned code, std::string_view reason) {
+        try {
+            trace('>', fmt::format("close {}", code), reason.size());
+            connection_->close(static_cast<ws::CloseCode>(code), reason);
+            sent_code_ = code;
+        } catch (const std::invalid_argument& error) {
+            tell(error.what());
+        }
+    }
+
+    EventLoop& loop_;
+    ws::ClientConnection connection_;
+    const Wishes& wishes_;
+    Lines lines_;
+    TimePoint begun_;
+    TimePoint last_message_;
+    bool is_interactive_;
+    unsigned sent_code_ = 0;
+};
+
+Coro<int> run(EventLoop& loop, const Wishes& wishes, const ws::ConnectOptions& options) {
+    ws::ClientConnection connection = co_await ws::connect(wishes.url, options);
+    const std::string subprotocol(connection->subprotocol());
+    tell(fmt::format("connected to {}{}{}{}", wishes.url, subprotocol.empty() ? "" : ", subprotocol ", subprotocol,
+                     connection->sent_window_bits() != 0 ? ", compressed" : ""));
+    Conversation conversation(loop, std::move(connection), wishes);
+    loop.add_signal_handler(SIGINT, [&] { conversation.interrupt(); });
+    const int code = co_await conversation.hold();
+    loop.remove_signal_handler(SIGINT);
+    co_return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const Wishes wishes = parse(argc, argv);
+    if (wishes.url.empty()) return tell("ws: give a URL, ws://HOST[:PORT][/PATH] or wss://"), 2;
+    try {
+        std::string error;
+        const std::optional<ws::ConnectOptions> options = connect_options(wishes, error);
+        if (!options) return tell("ws: " + error), 2;
+        EventLoop loop;
+        return loop.run_until_complete(run(loop, wishes, *options));
+    } catch (const std::invalid_argument& error) {
+        return tell(std::string("ws: ") + error.what()), 2;
+    } catch (const std::exception& error) {
+        return tell(std::string("ws: ") + error.what()), 1;
+    }
+}
