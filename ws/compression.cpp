@@ -64,9 +64,6 @@ bool is_within(int value, int least, int most) {
 
 // RFC 7692 §7.1: an answer may be narrower than the offer in all but what was not offered.
 std::string reason_against(const Parameters& answer, const CompressionOptions& offered) {
-    if (!offered.context_takeover && !answer.server_no_context_takeover) {
-        return "server_no_context_takeover was offered, and is not in the answer";
-    }
     if (offered.window_bits_max == window_bits_most) return {};
     if (answer.server_max_window_bits == 0) return "server_max_window_bits was offered, and is not in the answer";
     const int widest = std::max(answer.server_max_window_bits, answer.client_max_window_bits);
@@ -124,11 +121,17 @@ std::string extension_field(const CompressionTerms& terms) {
     return text;
 }
 
+// Without context takeover there is a second offer, with it: some servers know no other, and we would rather keep a
+// window for them than go without.
 std::string compression_offer(const CompressionOptions& options) {
-    std::string text(extension_name);
-    if (!options.context_takeover) text += "; server_no_context_takeover; client_no_context_takeover";
-    if (options.window_bits_max == window_bits_most) return text + "; client_max_window_bits";
-    return text + fmt::format("; server_max_window_bits={0}; client_max_window_bits={0}", options.window_bits_max);
+    const std::string windows =
+        options.window_bits_max == window_bits_most
+            ? "; client_max_window_bits"
+            : fmt::format("; server_max_window_bits={0}; client_max_window_bits={0}", options.window_bits_max);
+    const std::string plain = std::string(extension_name) + windows;
+    if (options.context_takeover) return plain;
+    return fmt::format("{}; server_no_context_takeover; client_no_context_takeover{}, {}", extension_name, windows,
+                       plain);
 }
 
 CompressionAnswer read_compression_answer(std::span<const Extension> answer, const CompressionOptions& options) {

@@ -271,13 +271,15 @@ void add_responses(Cases& cases) {
     const std::string forgets = "permessage-deflate; server_no_context_takeover";
     const std::string agreed = "101 permessage-deflate; server_no_context_takeover; client_no_context_takeover";
     add("7692 §7.1", "that agrees", good.and_also("Sec-WebSocket-Extensions", forgets), agreed + " text(hi)");
+    add("7692 §7.1", "that agrees to the second offer", good.and_also("Sec-WebSocket-Extensions", "permessage-deflate"),
+        "101 permessage-deflate; client_no_context_takeover text(hi)");
     for (const std::string more :
          {"; server_max_window_bits=8", "; client_max_window_bits=15", "; client_max_window_bits=8"}) {
         const bool is_widest = more.ends_with("15");
         add("7692 §7.1", "that agrees with " + more, good.and_also("Sec-WebSocket-Extensions", forgets + more),
             agreed + (is_widest ? "" : more) + " text(hi)");
     }
-    for (const std::string value : {"permessage-deflate", "permessage-bzip2", "x-webkit-deflate-frame", "a b", "a;"}) {
+    for (const std::string value : {"permessage-bzip2", "x-webkit-deflate-frame", "a b", "a;"}) {
         add("7692 §7.1", "with the extensions " + value, good.and_also("Sec-WebSocket-Extensions", value), refused);
     }
     for (const std::string more :
