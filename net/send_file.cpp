@@ -34,7 +34,8 @@ ssize_t sendfile_without_signal(int socket, int file, off_t& offset, std::size_t
     const bool was_pending = sigismember(&pending, SIGPIPE) == 1;
     const ssize_t count = ::sendfile(socket, file, &offset, bytes);
     const int error = errno;
-    if (count < 0 && error == EPIPE && !was_pending) {
+    // Also behind a part that was sent: the call goes in steps, and an error of a later one only cuts it short.
+    if (count < static_cast<ssize_t>(bytes) && !was_pending) {
         const timespec at_once{};
         while (sigtimedwait(&pipe_only, nullptr, &at_once) < 0 && errno == EINTR) continue;
     }

@@ -126,6 +126,17 @@ TEST_CASE("a peer that goes away ends it with an error, and with no signal") {
     CHECK_THROWS_AS(sending.result(), std::system_error);
 }
 
+// The first bytes are taken and answered with a reset, so that the same call is told of it behind them.
+TEST_CASE("a peer that had gone before, unseen, raises no signal either, though something was sent") {
+    Scene scene;
+    scene.write(pattern(8 * mebibyte));
+    scene.peer->close();
+    bool has_begun = false;
+    Task<void> sending = scene.loop().create_task(sent_and_cut(*scene.ours, scene.path, 8 * mebibyte, has_begun));
+    scene.run_until([&] { return sending.done(); });
+    CHECK_THROWS_AS(sending.result(), std::system_error);
+}
+
 TEST_CASE("it can be cancelled, and its stream aborted, at any time") {
     Scene scene;
     limit_send_buffer(scene.ours->fd());
