@@ -23,7 +23,8 @@ using stepwise::Coro;
 namespace {
 
 constexpr std::string_view page = R"(<!doctype html><meta charset="utf-8"><title>web</title>
-<form id="plain" action="/form?from=query" method="post"><input name="name" value="Ada &amp; 李 +%"><button>go</button></form>
+<form id="plain" action="/form?from=query" method="post">
+<input name="name" value="Ada &amp; 李 +%"><button>go</button></form>
 <video id="video" preload="metadata" src="/media/silence.wav"></video>
 )";
 
