@@ -7,7 +7,8 @@ Machines are shared and noisy. So the servers of a case take turns, each run sta
 whose two floors differ by over 25 % are dropped, and the median of the ratios is told, with the bounds of its 90 %
 interval. By default server and client share CPU 0, which makes batches the same in each run; --two-cpus puts the
 client on CPU 1. The cases of loops compare --threads 2 with one loop, on CPUs 0 and 1: what does a request cost more of
-CPU when another loop works beside? file and tls-64 are put to nginx instead, by rate (nginx.py). --smoke takes a moment
+CPU when another loop works beside? file and tls-64 are put to nginx instead, by rate (nginx.py),
+ws-deflate to Python's websockets and node's ws (deflated.py). --smoke takes a moment
 of each case and judges nothing: do all the parts still work?
 """
 
@@ -23,6 +24,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests" / "interop"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import deflated  # noqa: E402
 import nginx  # noqa: E402
 from server_process import ServerProcess  # noqa: E402
 
@@ -43,7 +45,7 @@ CASES = {
     "loops-512": ["--connections", "512"],
     "idle": ["--connections", "5000"],
     "idle-http": ["--connections", "5000"],
-} | {case: [] for case in nginx.CASES}
+} | {case: [] for case in nginx.CASES + deflated.CASES}
 KINDS = {"http": "http", "ws": "echo", "broadcast": "broadcast", "loops": "http", "idle": "idle",
          "idle-http": "idle-http"}
 DEMOS = {"http": "http_hello", "ws": "ws_echo", "broadcast": "ws_broadcast", "loops": "http_hello", "idle": "ws_echo",
@@ -184,6 +186,8 @@ def text_of(one):
         last = one["last"]
         return title + (f"{last['bytes_per_connection']:6.0f} bytes a connection, "
                         f"{last['open_cpu_us']:.1f} us to open it")
+    if one["case"] in deflated.CASES:
+        return title + deflated.text_of(one)
     if one["case"] in nginx.CASES:
         return title + nginx.text_of(one)
     if "ratio" not in one:
@@ -228,6 +232,8 @@ def main(arguments):
     for case in options.chosen:
         if case in nginx.CASES:
             found = nginx.compare(case, bench, row)
+        elif case in deflated.CASES:
+            found = deflated.compare(case, bench, row)
         else:
             found = bench.idle(case) if group_of(case).startswith("idle") else bench.compare(case)
         for one in found:
