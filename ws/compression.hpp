@@ -25,7 +25,7 @@ struct CompressionOptions {
     // its first message on. Without, an idle connection holds nothing of it, and a broadcast is compressed once.
     bool context_takeover = false;
     // How far back a message may refer, in powers of two, 8 to 15: of what we send, and of what we ask the peer to
-    // send.
+    // send, which is not refused if it goes further.
     int window_bits_max = 15;
     // Of what we send: 1 (quick) to 9 (small); how much memory it may take for that, 1 to 9.
     int level = 3;

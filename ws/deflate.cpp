@@ -27,7 +27,11 @@ constexpr std::size_t kept_buffers_max = 4;
 constexpr std::size_t kept_deflaters_max = 8;
 
 void* allocate(void*, unsigned items, unsigned size) {
-    return ::operator new (std::size_t{items} * size, std::nothrow);
+    try {
+        return ::operator new (std::size_t{items} * size);
+    } catch (const std::bad_alloc&) {
+        return nullptr;
+    }
 }
 void deallocate(void*, void* memory) {
     ::operator delete(memory);
@@ -111,15 +115,15 @@ private:
 
 class Inflater {
 public:
-    explicit Inflater(int window_bits) : window_bits_(window_bits) {
+    // With the greatest window, whatever was agreed on: zlib looks at distances in what it keeps from earlier calls
+    // only, so that with a smaller one a peer which goes too far would be refused or not by how its bytes were cut.
+    Inflater() {
         prepare(stream_);
-        if (inflateInit2(&stream_, -window_bits) != Z_OK) throw std::bad_alloc();
+        if (inflateInit2(&stream_, -MAX_WBITS) != Z_OK) throw std::bad_alloc();
     }
     Inflater(const Inflater&) = delete;
     Inflater& operator=(const Inflater&) = delete;
     ~Inflater() { inflateEnd(&stream_); }
-
-    int window_bits() const { return window_bits_; }
 
     void forget() {
         inflateReset(&stream_);
@@ -168,7 +172,6 @@ public:
 
 private:
     z_stream stream_;
-    int window_bits_;
     bool at_end_ = false;
     bool ended_ = false;  // by a block with BFINAL, with nothing behind it so far
     bool is_last_ = false;
@@ -188,18 +191,14 @@ struct Shared {
         if (deflaters.size() == kept_deflaters_max) deflaters.erase(deflaters.begin());
         return *deflaters.emplace_back(std::make_unique<Deflater>(window_bits, level, memory_level));
     }
-    std::unique_ptr<Inflater> borrow_inflater(int window_bits) {
-        for (auto& inflater : inflaters) {
-            if (inflater->window_bits() != window_bits) continue;
-            std::swap(inflater, inflaters.back());
-            std::unique_ptr<Inflater> found = std::move(inflaters.back());
-            inflaters.pop_back();
-            return found;
-        }
-        return std::make_unique<Inflater>(window_bits);
+    std::unique_ptr<Inflater> borrow_inflater() {
+        if (inflaters.empty()) return std::make_unique<Inflater>();
+        std::unique_ptr<Inflater> found = std::move(inflaters.back());
+        inflaters.pop_back();
+        return found;
     }
     void return_inflater(std::unique_ptr<Inflater> inflater) {
-        if (inflaters.size() == kept_inflaters_max) inflaters.erase(inflaters.begin());
+        if (inflaters.size() == kept_inflaters_max) return;
         inflater->forget();
         inflaters.push_back(std::move(inflater));
     }
@@ -233,7 +232,6 @@ MessageCompression::MessageCompression(Role role, const CompressionTerms& terms,
       level_(static_cast<std::uint8_t>(options.level)),
       memory_level_(static_cast<std::uint8_t>(options.memory_level)),
       sent_window_bits_(role == Role::server ? terms.server_max_window_bits : terms.client_max_window_bits),
-      received_window_bits_(role == Role::server ? terms.client_max_window_bits : terms.server_max_window_bits),
       keeps_sent_(!(role == Role::server ? terms.server_no_context_takeover : terms.client_no_context_takeover)),
       keeps_received_(!(role == Role::server ? terms.client_no_context_takeover : terms.server_no_context_takeover)) {}
 
@@ -251,7 +249,7 @@ void MessageCompression::forget_sent() {
 }
 
 void MessageCompression::receive(std::string_view bytes, bool is_last) {
-    if (inflater_ == nullptr) inflater_ = shared().borrow_inflater(received_window_bits_);
+    if (inflater_ == nullptr) inflater_ = shared().borrow_inflater();
     inflater_->receive(bytes, is_last);
 }
 

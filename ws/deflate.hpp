@@ -58,7 +58,6 @@ private:
     std::uint8_t level_;
     std::uint8_t memory_level_;
     std::uint8_t sent_window_bits_;
-    std::uint8_t received_window_bits_;
     bool keeps_sent_;
     bool keeps_received_;
 };

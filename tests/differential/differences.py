@@ -71,6 +71,8 @@ STRICTER = (
     Known(BOTH, "stricter", r"larger than 64 bits|has more than 16 digits", ANY,
           "RFC 9110 §8.6, RFC 9112 §7.1: a number must not overflow; Python's do not, node's response to HEAD has no "
           "use for it, and both count no leading zeros"),
+    Known(WSPROTO, "stricter", r"RFC 7692 §7.2.2", ANY,
+          "RFC 7692 §7.2.2: a message is whole blocks; wsproto takes what came out of one that ends within a block"),
     Known(BOTH, "stricter", r"_max \(\d", ANY, "limits of ours (parser_limits.hpp), refused as soon as announced"),
     Known(BOTH, "stricter", r"§6.5.1: a \S+ field in the trailer section", ANY,
           "RFC 9110 §6.5.1: a field that frames or routes must not be taken from trailers; both pass it on apart"),

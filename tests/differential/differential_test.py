@@ -42,6 +42,11 @@ def some_frames(dice):
     return kind, frames.frames(dice, masked=kind == "server")
 
 
+def some_packed_frames(dice):
+    kind = dice.choice(["packed_server", "packed_client"])
+    return kind, frames.packed_frames(dice, masked=kind == "packed_server")
+
+
 class DifferentialTest(unittest.TestCase):
     def program(self, *command, **settings):
         program = peers.Program(*command, **settings)
@@ -85,6 +90,9 @@ class DifferentialTest(unittest.TestCase):
 
     def test_frames_are_what_wsproto_makes_of_them(self):
         self.compare(peers.Wsproto(), some_frames)
+
+    def test_compressed_frames_are_what_wsproto_makes_of_them(self):
+        self.compare(peers.Wsproto(), some_packed_frames)
 
 
 class ComparisonTest(unittest.TestCase):

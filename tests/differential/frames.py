@@ -1,6 +1,8 @@
-"""WebSocket frames for one end to receive, most of them a little wrong: `frames(dice, masked)` gives bytes."""
+"""WebSocket frames for one end to receive, most of them a little wrong: `frames(dice, masked)` gives bytes, and
+`packed_frames` those of a peer that compresses, with a window that it keeps."""
 
 import struct
+import zlib
 
 TEXTS = [b"hello", b"", "é一😀".encode(), b"\xe4", b"\xb8\x80", b"\xed\xa0\x80", b"\xff", b"a" * 126,
          b"\xf4\x90\x80\x80", b"\xc0\xaf"]
@@ -64,3 +66,27 @@ def frames(dice, masked):
         at = dice.randrange(len(text))
         text = text[:at] + bytes([dice.randrange(256)]) + text[at + 1:]
     return text
+
+
+def packed_message(dice, deflate, masked, badness):
+    """One message, compressed behind those before it, in fragments. Some say so where they must not.
+    Wrong bytes within are for the fuzz target `deflate`, which asks zlib: wsproto does not see where a block ends.
+    Pings stand before it: behind one between fragments, wsproto 1.2 takes the rest of the message as it is."""
+    text = b"".join(dice.choice(TEXTS) for _ in range(dice.choice([1, 2, 40])))
+    payload = (deflate.compress(text) + deflate.flush(zlib.Z_SYNC_FLUSH))[:-4]
+    cuts = sorted(dice.randrange(len(payload) + 1) for _ in range(dice.choice([0, 0, 1, 2])))
+    parts = [payload[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(payload)])]
+    opcode, bytes_sent = dice.choice([1, 2, 2]), b""
+    for index, part in enumerate(parts):
+        has_bit = (index == 0) != (dice.random() < badness / 12)
+        first = (opcode if index == 0 else 0) | (0x40 if has_bit else 0)
+        bytes_sent += frame(dice, first, part, index + 1 == len(parts), masked, badness / 4)
+    ping = frame(dice, 9 | (0x40 if dice.random() < badness / 12 else 0), b"before", True, masked, 0)
+    return (ping if dice.random() < 0.2 else b"") + bytes_sent
+
+
+def packed_frames(dice, masked):
+    badness = dice.choice([0, 0, 0.5, 1])
+    deflate = zlib.compressobj(dice.choice([1, 6, 9]), zlib.DEFLATED, -15)
+    return b"".join(packed_message(dice, deflate, masked, badness) if dice.random() < 0.8 else
+                    message(dice, masked, badness / 4) for _ in range(dice.randrange(1, 5)))

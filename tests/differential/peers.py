@@ -6,6 +6,7 @@ import json
 import subprocess
 
 import h11
+import wsproto.extensions
 import wsproto.frame_protocol as wsproto_frames
 
 
@@ -131,7 +132,12 @@ class Wsproto:
 
     def outcome(self, kind, data):
         outcome = Outcome([], "complete")
-        protocol = wsproto_frames.FrameProtocol(client=kind == "client", extensions=[])
+        extensions = []
+        if kind.startswith("packed_"):
+            deflate = wsproto.extensions.PerMessageDeflate()
+            deflate.accept("permessage-deflate") if kind.endswith("server") else deflate.finalize("permessage-deflate")
+            extensions = [deflate]
+        protocol = wsproto_frames.FrameProtocol(client=kind.endswith("client"), extensions=extensions)
         protocol.receive_bytes(data)
         parts = b""
         try:

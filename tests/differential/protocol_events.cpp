@@ -1,6 +1,7 @@
 // What our parsers make of bytes, for comparison with other people's: reads one case a line, `KIND HEX`, and prints
 // what came out as one line of JSON. KIND is request, response:METHOD, server or client (frames that this end
-// receives). Texts of the peer are hexadecimal, as they may be any bytes.
+// receives), packed_server or packed_client (the same where compression with context takeover was agreed on). Texts of
+// the peer are hexadecimal, as they may be any bytes.
 #include <fmt/format.h>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -100,9 +101,9 @@ Json responses(const std::string& method, const std::string& bytes) {
     return messages<http::StartOfResponse>(std::move(parser), bytes);
 }
 
-Json frames(ws::Role role, std::string bytes) {
+Json frames(ws::Role role, std::string bytes, const std::optional<ws::CompressionTerms>& terms) {
     static auto key = [] { return 1U; };
-    ws::Protocol protocol(role, {}, ws::MaskKeySource(key));
+    ws::Protocol protocol(role, {}, ws::MaskKeySource(key), terms);
     protocol.receive_data(bytes);
     Json outcome = {{"messages", Json::array()}, {"ending", "complete"}, {"why", ""}};
     const auto add = [&outcome](const char* what, std::string_view payload) {
@@ -129,7 +130,9 @@ Json frames(ws::Role role, std::string bytes) {
 Json outcome_of(const std::string& kind, const std::string& bytes) {
     if (kind == "request") return messages<http::StartOfMessage>(http::RequestParser(), bytes);
     if (kind.starts_with("response:")) return responses(kind.substr(9), bytes);
-    return frames(kind == "server" ? ws::Role::server : ws::Role::client, bytes);
+    const bool packed = kind.starts_with("packed_");
+    return frames(kind.ends_with("server") ? ws::Role::server : ws::Role::client, bytes,
+                  packed ? std::optional(ws::CompressionTerms()) : std::nullopt);
 }
 
 }  // namespace

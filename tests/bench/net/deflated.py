@@ -72,7 +72,7 @@ def compare(case, bench, _row):
     ours = {name: command for name, command in bench.servers("ws").items() if name.startswith("stepwise")}
     for peer, command in peers().items():
         if command is None:
-            rows.append({"case": case, "server": peer, "skipped": "not measured: it is not installed", "error": ""})
+            rows.append({"case": case, "server": peer, "skipped": "it is not installed", "error": "", "last": None})
             continue
         os.sched_setaffinity(0, {0} if 0 in CPUS else CPUS)
         starting = ServerProcess("peer")
@@ -91,7 +91,7 @@ def compare(case, bench, _row):
                     before = after
                     foreign_rates.append(after)
         for name in ours:
-            rows.append({"case": case, "server": f"{name} : {peer}", "error": "", "kept": len(ratios[name]),
+            rows.append({"case": case, "server": name, "peer": peer, "error": "", "kept": len(ratios[name]),
                          "ratio": statistics.median(ratios[name]), "low": min(ratios[name]), "high": max(ratios[name]),
                          "last": {"messages_per_cpu_second": rates[name],
                                   "peer_messages_per_cpu_second": statistics.median(foreign_rates)}})
@@ -100,5 +100,6 @@ def compare(case, bench, _row):
 
 def text_of(one):
     last = one["last"]
-    return (f"{one['ratio']:6.2f} x as many messages per CPU second  [{one['low']:.2f}, {one['high']:.2f}]   "
+    return (f"{one['ratio']:6.2f} x the messages of {one['peer']} per CPU second  "
+            f"[{one['low']:.2f}, {one['high']:.2f}]   "
             f"{last['messages_per_cpu_second']:.0f} and {last['peer_messages_per_cpu_second']:.0f}")
