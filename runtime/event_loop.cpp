@@ -132,13 +132,18 @@ void EventLoop::run_once(bool may_block) {
 }
 
 //[ turn
-[[gnu::always_inline]] inline void EventLoop::turn(bool may_block) {
-    if (!before_poll_.empty()) flush();
-    if (ready_.empty() && may_block && !stopping_) {
+// What was corked is written; the reactor is asked, and waited for when nothing else is to be done.
+void EventLoop::before_run(bool may_block) {
+    if (asked_.flush) flush();
+    if (ready_.empty() && may_block && !asked_.end.stop) {
         wait_for_something();
-    } else if (reactor_used_) {
+    } else if (asked_.poll) {
         poll_without_waiting();
     }
+}
+
+[[gnu::always_inline]] inline void EventLoop::turn(bool may_block) {
+    if (asked_.anything() || ready_.empty()) before_run(may_block);
     if (arrived_.load(std::memory_order_relaxed)) take_arrivals();
     if (!timers_.empty()) timers_.fire_due(clock_->now());
     run_all(ready_.take_all());
@@ -147,7 +152,7 @@ void EventLoop::run_once(bool may_block) {
 
 void EventLoop::poll_without_waiting() {
     if (reactor_->idle()) {
-        reactor_used_ = false;
+        asked_.poll = false;
     } else {
         poll(Duration::zero());
     }
@@ -195,20 +200,8 @@ bool EventLoop::nothing_pending() const noexcept {
     return ready_.empty() && timers_.empty() && threadsafe_.empty() && reactor_->idle() && executor_.idle();
 }
 
-void EventLoop::find_deadlock() {
-    quiet_at_ = tasks_made_;
-    bool certain = signals_->size() == (debug_ && debug_->has_dump_signal() ? 1 : 0) && detail::is_only_thread();
-    if (!certain && !debug_) return;
-    raise_made(Lint::Rule::deadlock, [&] { return detail::deadlock_lint(*this, certain); });
-    deadlocked_ = certain;
-    stopping_ |= certain;
-}
-
-Duration EventLoop::waited_for(const TaskBase& task) noexcept {
-    return debug_ ? debug_->since(task.since_ms()) : Duration::zero();
-}
-
 void EventLoop::flush() noexcept {
+    asked_.flush = false;
     flushing_.take_over(before_poll_);
     run_queue(flushing_);
 }
@@ -238,30 +231,32 @@ void EventLoop::check_may_run() {
     owner_thread_ = &detail::thread_marker;
 }
 
-void EventLoop::run_turns(const bool& until) {
+void EventLoop::run_turns() {
     check_may_run();
     struct Running {
         EventLoop& loop;
-        ~Running() { loop.running_ = loop.stopping_ = false; }
+        ~Running() {
+            loop.running_ = false;
+            loop.asked_.end = {};
+        }
     } running{*this};
     running_ = true;
     Inside inside(*this);
     if (watched_) {
         do {
             watched_turn(true);
-        } while (!until && !stopping_);
+        } while (!asked_.to_end());
     } else {
         do {
             turn(true);
-        } while (!until && !stopping_);
+        } while (!asked_.to_end());
     }
 }
 
 void EventLoop::run_forever() {
-    const bool never = false;
     do {
         deadlocked_ = false;
-        run_turns(never);
+        run_turns();
     } while (deadlocked_);
 }
 
@@ -269,24 +264,28 @@ namespace {
 
 // The end of what the loop runs for.
 struct Done final : Waiter {
-    explicit Done(FutureBase& future) noexcept : Waiter(kind), waits_for(future) {}
+    Done(FutureBase& future, bool& end) noexcept : Waiter(kind), waits_for(future), to_end(end) {}
     ~Done() { waits_for.remove_waiter(*this); }
 
-    static void told(Waiter& waiter, FutureBase*) noexcept { static_cast<Done&>(waiter).is_done = true; }
+    static void told(Waiter& waiter, FutureBase*) noexcept {
+        auto& self = static_cast<Done&>(waiter);
+        self.is_done = self.to_end = true;
+    }
     static constexpr WaitKind kind{.told = &Done::told};
 
     FutureBase& waits_for;
+    bool& to_end;
     bool is_done = false;
 };
 
 }  // namespace
 
 void EventLoop::run_until_done(FutureBase& future) {
-    Done done(future);
+    Done done(future, asked_.end.done);
     check_may_run();
     if (future.done()) return;
     future.add_waiter(done);
-    run_turns(done.is_done);
+    run_turns();
     if (std::exchange(deadlocked_, false))
         throw std::logic_error("deadlock: no task can go on, and nothing could wake one");
     if (!done.is_done) throw std::logic_error("the event loop was stopped before the task that it ran was done");
@@ -294,7 +293,7 @@ void EventLoop::run_until_done(FutureBase& future) {
 
 void EventLoop::stop() {
     check_thread("EventLoop::stop");
-    stopping_ = true;
+    asked_.end.stop = true;
 }
 
 void EventLoop::fire_call(Timer& timer) noexcept {

@@ -21,6 +21,7 @@
 #include <stepwise/runtime/thread_pool.hpp>
 #include <stepwise/runtime/threadsafe_queue.hpp>
 
+#include <bit>
 #include <functional>
 #include <memory>
 #include <string>
@@ -226,7 +227,7 @@ public:
 
     // For awaiters, streams and servers.
     Reactor& reactor() noexcept {
-        reactor_used_ = true;
+        asked_.poll = true;
         return *reactor_;
     }
     // nullptr: the loop's reactor is a kernel's.
@@ -242,6 +243,7 @@ public:
         if (tracer() != nullptr) [[unlikely]]
             trace::pushed_before_poll(*tracer_, node);
         before_poll_.push(node);
+        asked_.flush = true;
     }
     bool cancel_before_poll(ReadyNode& node) noexcept;
     void post_threadsafe(ReadyNode& node) noexcept;
@@ -274,9 +276,10 @@ private:
     // Throws std::logic_error while a loop runs; else this is the loop's thread from here on.
     void check_may_run();
     void run_until_done(FutureBase& future);
-    void run_turns(const bool& until);
+    void run_turns();
     struct Inside;
     void turn(bool may_block);
+    void before_run(bool may_block);
     void watched_turn(bool may_block);
     void run_watched(ReadyNode* node) noexcept;
     void run_one(ReadyNode& node) noexcept;
@@ -297,6 +300,18 @@ private:
     void choose_reactor(Options& options);
     void use_simulation(const Options& options);
 
+    // What a turn has to look at besides what is ready. Most often nothing, which is one look at all of it.
+    struct alignas(4) Asked {
+        struct alignas(2) End {
+            bool stop = false;  // stop() was called
+            bool done = false;  // what the loop runs for is
+        } end;
+        bool flush = false;  // something waits in before_poll_
+        bool poll = false;   // the reactor was used since it was last found idle
+        bool to_end() const noexcept { return std::bit_cast<std::uint16_t>(end) != 0; }
+        bool anything() const noexcept { return std::bit_cast<std::uint32_t>(*this) != 0; }
+    };
+
     SteadyClock steady_clock_;
     Clock* clock_;
     TimerQueue timers_;
@@ -308,11 +323,10 @@ private:
     std::atomic<bool> sleeping_ = false;
     std::atomic<bool> arrived_ = false;  // a post or a signal, since the last look
     std::atomic<bool> signals_arrived_ = false;
-    bool watched_ = false;       // in debug mode, or traced: a turn tells what it does
-    bool reactor_used_ = false;  // since it was last found idle
+    bool watched_ = false;  // in debug mode, or traced: a turn tells what it does
     bool running_ = false;
     bool in_turn_ = false;
-    bool stopping_ = false;
+    Asked asked_;
     bool deadlocked_ = false;
     std::uint32_t quiet_at_ = 0;  // how many tasks had been made when it was found without hope
     std::unique_ptr<detail::DebugMode> debug_;

@@ -123,14 +123,13 @@ private:
     std::exception_ptr error_;  // of a task that runs: what a frame ended with, on its way to the frame that awaits it
     std::source_location made_at_;
     std::uint32_t references_ = 0;
-    State state_ : 2 = State::pending;
+    State state_ = State::pending;
     bool is_task_ : 1;
     mutable bool retrieved_ : 1 = false;
     // Of a task; here, where there is room for them.
     enum class FrameEnd : std::uint8_t { returned, failed, cancelled };
-    FrameEnd frame_end_ : 2 = FrameEnd::returned;
+    FrameEnd frame_end_ : 3 = FrameEnd::returned;  // with the others a byte, which is set at once
     bool started_ : 1 = false;
-    bool root_done_ : 1 = false;
     bool cancel_thrown_ : 1 = false;  // since the last request that was taken back
     bool swallow_reported_ : 1 = false;
     std::int16_t cancelling_ = 0;

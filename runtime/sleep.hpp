@@ -38,8 +38,7 @@ private:
             loop().add_timer(*this, loop().time_after(duration_));
             task.suspend(*this, where);
         } else {
-            task.suspend(*this, where);
-            task.wakeup();
+            task.yield(*this, where);
         }
         return true;
     }

@@ -51,13 +51,25 @@ void TaskBase::inherit_context(const TaskBase& maker) {
 }
 
 // A step inside of the step, or the callback, that makes the task.
+// Told, or eagerly.
+void TaskBase::start_otherwise(Start when) noexcept {
+    if (scheduler().tracer() != nullptr) trace::task_made(*scheduler().tracer(), *this);
+    if (when == Start::soon || scheduler().eager_depth_ == eager_depth_max) {
+        scheduler().push_ready(*this);
+    } else {
+        run_inside();
+    }
+}
+
 void TaskBase::run_inside() noexcept {
     Scheduler& loop = scheduler();
+    TaskBase* outer = loop.current_task_;
     CallFrame* next_frame = loop.next_frame_;
     int budget = loop.budget_;
     ++loop.eager_depth_;
     run(*this);
     --loop.eager_depth_;
+    loop.current_task_ = outer;
     loop.next_frame_ = next_frame;
     loop.budget_ = budget;
 }
@@ -66,10 +78,10 @@ void TaskBase::run_inside() noexcept {
 // from its caller is still there.
 void TaskBase::destroy_frames() noexcept {
     // First: what ends in a frame may ask this task to cancel, and the awaiter is gone by then.
-    root_done_ = true;
+    CallFrame* next = std::exchange(leaf_, nullptr);
     waiting_for_ = nullptr;
-    while (CallFrame* frame = leaf_) {
-        leaf_ = frame->parent;
+    while (CallFrame* frame = next) {
+        next = frame->parent;
         if (scheduler().tracer() != nullptr) trace::frame_destroyed(*scheduler().tracer(), *frame);
         std::exchange(frame->owner->frame, nullptr).destroy();
     }
@@ -85,7 +97,7 @@ void TaskBase::destroy_pending() noexcept {
 
 bool TaskBase::request_cancel(std::string reason, const CancelShield* within) {
     scheduler().check_thread("Task::cancel");
-    if (root_done_) return false;
+    if (leaf_ == nullptr) return false;
     if (scheduler().tracer() != nullptr) trace::cancel_requested(*scheduler().tracer(), *this);
     if (!reason.empty() && cancel_reason().empty()) extras().cancel_reason = std::move(reason);
     std::int16_t* requests = &cancelling_;
@@ -135,21 +147,23 @@ bool TaskBase::step_traced() noexcept {
     started_ = true;
     trace::Caused within(tracer);
     trace::step_begin(tracer, *this);
-    TaskBase* outer = std::exchange(loop.current_task_, this);
+    loop.current_task_ = this;
     loop.budget_ = awaits_per_step_max;
-    CallFrame* frame = leaf_;
     do {
-        leaf_ = frame;
         loop.next_frame_ = nullptr;
-        CallFrame& resumed = *frame;
-        frame->owner->frame.resume();
-        frame = loop.next_frame_;
-        if (frame != nullptr || root_done_) trace::frame_changed(tracer, resumed, frame);
-    } while (frame != nullptr && --loop.budget_ > 0);
-    loop.current_task_ = outer;
-    if (frame != nullptr) leaf_ = frame;
-    trace::step_end(tracer, *this, frame == nullptr && root_done_);
-    if (frame == nullptr) return root_done_;
+        CallFrame& resumed = *leaf_;
+        resumed.owner->frame.resume();
+        bool over = leaf_ == nullptr;
+        if (loop.next_frame_ != nullptr || over) trace::frame_changed(tracer, resumed, loop.next_frame_);
+        if (loop.next_frame_ == nullptr) {
+            loop.current_task_ = nullptr;
+            trace::step_end(tracer, *this, over);
+            return over;
+        }
+        leaf_ = loop.next_frame_;
+    } while (--loop.budget_ > 0);
+    loop.current_task_ = nullptr;
+    trace::step_end(tracer, *this, false);
     loop.push_ready(*this);
     return false;
 }

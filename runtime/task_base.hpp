@@ -99,10 +99,19 @@ public:
         scheduler().push_ready(*this);
         return true;
     }
+    // The frame that awaits, at `where`, has suspended, and lets everything that is ready run first.
+    void yield(Suspension& by, std::source_location where) noexcept {
+        if (scheduler().tracer() != nullptr) [[unlikely]] {
+            suspend(by, where);
+            return wakeup();
+        }
+        leaf_->at = where;
+        scheduler().ready_.push(*this);
+    }
     // The next frame to resume: a child that is called, or the parent that a frame returns to.
     void continue_with(CallFrame& frame) noexcept { scheduler().next_frame_ = &frame; }
     // The root frame has reached its end.
-    void root_returned() noexcept { root_done_ = true; }
+    void root_returned() noexcept { leaf_ = nullptr; }
 
     // A frame ends with an exception, or cancelled. It is kept here until the frame that awaits it asks for it.
     void frame_failed(std::exception_ptr error) noexcept {
@@ -168,12 +177,10 @@ protected:
         if (next_task_ != nullptr) next_task_->previous_task_ = this;
         loop.tasks_ = this;
         retain();  // the loop's own reference, until the task is done
-        if (loop.tracer() != nullptr) [[unlikely]]
-            trace::task_made(*loop.tracer(), *this);
-        if (when == Start::soon || loop.eager_depth_ == eager_depth_max) {
-            loop.push_ready(*this);
+        if (when == Start::soon && loop.tracer() == nullptr) [[likely]] {
+            loop.ready_.push(*this);
         } else {
-            run_inside();
+            start_otherwise(when);
         }
     }
 
@@ -186,25 +193,24 @@ protected:
         }
         started_ = true;
         //[ step
-        TaskBase* outer = std::exchange(loop.current_task_, this);
+        loop.current_task_ = this;
         loop.budget_ = awaits_per_step_max;
-        CallFrame* frame = leaf_;
         do {
-            leaf_ = frame;
             loop.next_frame_ = nullptr;
-            frame->owner->frame.resume();
-            frame = loop.next_frame_;
-        } while (frame != nullptr && --loop.budget_ > 0);
-        loop.current_task_ = outer;
-        if (frame == nullptr) return root_done_;
-        leaf_ = frame;
+            leaf_->owner->frame.resume();
+            if (loop.next_frame_ == nullptr) {
+                loop.current_task_ = nullptr;
+                return leaf_ == nullptr;
+            }
+            leaf_ = loop.next_frame_;
+        } while (--loop.budget_ > 0);
+        loop.current_task_ = nullptr;
         loop.push_ready(*this);
         return false;
         //]
     }
     // The root frame, which is the only one left, ends; the future is done; the loop lets go of the task.
     void end(State state) noexcept {
-        leaf_ = nullptr;
         std::exchange(root_.frame, nullptr).destroy();
         leave_tasks();
         finish(state);
@@ -218,6 +224,7 @@ protected:
 private:
     friend class CancelShield;
 
+    void start_otherwise(Start when) noexcept;
     void run_inside() noexcept;
     CancelledError begin_cancelled_throw();
     void interrupt_wait() noexcept;
@@ -234,7 +241,7 @@ private:
 
     std::uint32_t id_;
     std::uint32_t since_ms_ = 0;
-    CallFrame* leaf_ = nullptr;
+    CallFrame* leaf_ = nullptr;  // the innermost frame, or none: the root has returned, or was destroyed
     Suspension* waiting_for_ = nullptr;
     TaskBase* next_task_ = nullptr;
     TaskBase* previous_task_ = nullptr;

@@ -1,6 +1,10 @@
-// A turn that is told of: to debug mode, to the trace, or to both. The plain one stands in event_loop.cpp.
+// A turn that is told of: to debug mode, to the trace, or to both, and a loop in which nothing can go on any more. The
+// plain turn stands in event_loop.cpp.
+#include <stepwise/runtime/diagnostics/deadlock.hpp>
 #include <stepwise/runtime/diagnostics/debug_mode.hpp>
+#include <stepwise/runtime/diagnostics/lint.hpp>
 #include <stepwise/runtime/event_loop.hpp>
+#include <stepwise/runtime/signals.hpp>
 
 namespace stepwise {
 
@@ -10,11 +14,11 @@ void EventLoop::watched_turn(bool may_block) {
     };
     if (tracer() != nullptr) trace::turn_begin(*tracer_);
     begins(trace::Phase::flush);
-    if (!before_poll_.empty()) flush();
+    if (asked_.flush) flush();
     begins(trace::Phase::poll);
-    if (ready_.empty() && may_block && !stopping_) {
+    if (ready_.empty() && may_block && !asked_.end.stop) {
         wait_for_something();
-    } else if (reactor_used_) {
+    } else if (asked_.poll) {
         poll_without_waiting();
     }
     begins(trace::Phase::arrivals);
@@ -66,6 +70,20 @@ void EventLoop::poll(std::optional<Duration> timeout) {
     if (tracer() != nullptr) [[unlikely]]
         return told_wait(timeout);
     reactor_->wait(timeout);
+}
+
+// Nothing is pending, and tasks wait.
+void EventLoop::find_deadlock() {
+    quiet_at_ = tasks_made_;
+    bool certain = signals_->size() == (debug_ && debug_->has_dump_signal() ? 1 : 0) && detail::is_only_thread();
+    if (!certain && !debug_) return;
+    raise_made(Lint::Rule::deadlock, [&] { return detail::deadlock_lint(*this, certain); });
+    deadlocked_ = certain;
+    asked_.end.stop |= certain;
+}
+
+Duration EventLoop::waited_for(const TaskBase& task) noexcept {
+    return debug_ ? debug_->since(task.since_ms()) : Duration::zero();
 }
 
 bool EventLoop::cancel_before_poll(ReadyNode& node) noexcept {
