@@ -13,7 +13,7 @@ namespace stepwise {
 
 namespace {
 
-constinit thread_local EventLoop* running_loop = nullptr;
+using detail::running_scheduler;
 
 bool debug_is_wanted() {
     const char* value = std::getenv("STEPWISE_DEBUG");
@@ -47,15 +47,15 @@ EventLoop::EventLoop(Options options)
 
 // As if on a thread of the pool: no loop runs there, and what belongs to the loop's thread refuses.
 void EventLoop::run_job(Job& job) noexcept {
-    EventLoop* outer = std::exchange(running_loop, nullptr);
+    Scheduler* outer = std::exchange(running_scheduler, nullptr);
     const void* owner = std::exchange(owner_thread_, nullptr);
     job.run_job(job);
     owner_thread_ = owner;
-    running_loop = outer;
+    running_scheduler = outer;
 }
 
 EventLoop::~EventLoop() {
-    EventLoop* outer = std::exchange(running_loop, this);
+    Scheduler* outer = std::exchange(running_scheduler, this);
     owner_thread_ = &detail::thread_marker;
     discarding_ = unusual_ = true;
     debug_.reset();
@@ -70,7 +70,7 @@ EventLoop::~EventLoop() {
     reactor_.reset();
     simulation_ = nullptr;
     trace::end(tracer_);
-    running_loop = outer;
+    running_scheduler = outer;
 }
 
 void EventLoop::discard_everything() noexcept {
@@ -98,30 +98,30 @@ void EventLoop::discard_ready() noexcept {
 }
 
 EventLoop* EventLoop::running() noexcept {
-    return running_loop;
+    return static_cast<EventLoop*>(running_scheduler);
 }
 
 EventLoop& EventLoop::current() {
-    if (running_loop == nullptr) {
+    if (running_scheduler == nullptr) {
         throw std::logic_error("no event loop runs on this thread: call this from inside run() or a task");
     }
-    return *running_loop;
+    return *running();
 }
 
 // While it lasts, this thread is inside the loop's turns.
 struct EventLoop::Inside {
-    explicit Inside(EventLoop& entered) noexcept : loop(entered), outer(std::exchange(running_loop, &entered)) {
+    explicit Inside(EventLoop& entered) noexcept : loop(entered), outer(std::exchange(running_scheduler, &entered)) {
         loop.in_turn_ = true;
     }
     Inside(const Inside&) = delete;
     Inside& operator=(const Inside&) = delete;
     ~Inside() {
         loop.in_turn_ = false;
-        running_loop = outer;
+        running_scheduler = outer;
     }
 
     EventLoop& loop;
-    EventLoop* outer;
+    Scheduler* outer;
 };
 
 void EventLoop::run_once(bool may_block) {
@@ -135,17 +135,21 @@ void EventLoop::run_once(bool may_block) {
 // What was corked is written; the reactor is asked, and waited for when nothing else is to be done.
 void EventLoop::before_run(bool may_block) {
     if (asked_.flush) flush();
-    if (ready_.empty() && may_block && !asked_.end.stop) {
+    if (ready_.empty() && may_block && !asked_.end) {
         wait_for_something();
     } else if (asked_.poll) {
         poll_without_waiting();
     }
+    if (arrived_.load(std::memory_order_relaxed)) take_arrivals();
+    if (asked_.timers) fire_timers();
 }
 
 [[gnu::always_inline]] inline void EventLoop::turn(bool may_block) {
-    if (asked_.anything() || ready_.empty()) before_run(may_block);
-    if (arrived_.load(std::memory_order_relaxed)) take_arrivals();
-    if (!timers_.empty()) timers_.fire_due(clock_->now());
+    if (asked_.anything() || ready_.empty()) {
+        before_run(may_block);
+    } else if (arrived_.load(std::memory_order_relaxed)) {
+        take_arrivals();
+    }
     run_all(ready_.take_all());
 }
 //]
@@ -155,6 +159,14 @@ void EventLoop::poll_without_waiting() {
         asked_.poll = false;
     } else {
         poll(Duration::zero());
+    }
+}
+
+void EventLoop::fire_timers() {
+    if (timers_.empty()) {
+        asked_.timers = false;
+    } else {
+        timers_.fire_due(clock_->now());
     }
 }
 
@@ -227,7 +239,7 @@ void EventLoop::run_queue(ReadyQueue& queue) noexcept {
 
 void EventLoop::check_may_run() {
     if (in_turn_) throw std::logic_error("this event loop is running already");
-    if (running_loop != nullptr) throw std::logic_error("another event loop is running on this thread");
+    if (running_scheduler != nullptr) throw std::logic_error("another event loop is running on this thread");
     owner_thread_ = &detail::thread_marker;
 }
 
@@ -235,21 +247,18 @@ void EventLoop::run_turns() {
     check_may_run();
     struct Running {
         EventLoop& loop;
-        ~Running() {
-            loop.running_ = false;
-            loop.asked_.end = {};
-        }
+        ~Running() { loop.running_ = loop.asked_.end = false; }
     } running{*this};
     running_ = true;
     Inside inside(*this);
     if (watched_) {
         do {
             watched_turn(true);
-        } while (!asked_.to_end());
+        } while (!asked_.end);
     } else {
         do {
             turn(true);
-        } while (!asked_.to_end());
+        } while (!asked_.end);
     }
 }
 
@@ -281,7 +290,7 @@ struct Done final : Waiter {
 }  // namespace
 
 void EventLoop::run_until_done(FutureBase& future) {
-    Done done(future, asked_.end.done);
+    Done done(future, asked_.end);
     check_may_run();
     if (future.done()) return;
     future.add_waiter(done);
@@ -293,7 +302,7 @@ void EventLoop::run_until_done(FutureBase& future) {
 
 void EventLoop::stop() {
     check_thread("EventLoop::stop");
-    asked_.end.stop = true;
+    asked_.end = true;
 }
 
 void EventLoop::fire_call(Timer& timer) noexcept {

@@ -236,7 +236,10 @@ public:
     std::string_view reactor_name() const noexcept { return reactor_->name(); }
     // Its time is not the machine's: see Options::clock.
     bool has_own_clock() const noexcept { return clock_ != &steady_clock_; }
-    void add_timer(Timer& timer, TimePoint due) { timers_.add(timer, due); }
+    void add_timer(Timer& timer, TimePoint due) {
+        timers_.add(timer, due);
+        asked_.timers = true;
+    }
     void remove_timer(Timer& timer) noexcept { timers_.remove(timer); }
     // `node` runs once, at the end of this turn, before the loop polls: for writes that are corked within a turn.
     void before_poll(ReadyNode& node) noexcept {
@@ -285,6 +288,7 @@ private:
     void run_one(ReadyNode& node) noexcept;
     void poll(std::optional<Duration> timeout);
     void poll_without_waiting();
+    void fire_timers();
     void take_arrivals();
     void take_threadsafe() noexcept;
     void wait_for_something();
@@ -302,13 +306,10 @@ private:
 
     // What a turn has to look at besides what is ready. Most often nothing, which is one look at all of it.
     struct alignas(4) Asked {
-        struct alignas(2) End {
-            bool stop = false;  // stop() was called
-            bool done = false;  // what the loop runs for is
-        } end;
-        bool flush = false;  // something waits in before_poll_
-        bool poll = false;   // the reactor was used since it was last found idle
-        bool to_end() const noexcept { return std::bit_cast<std::uint16_t>(end) != 0; }
+        bool end = false;     // stop() was called, or what the loop runs for is done
+        bool flush = false;   // something waits in before_poll_
+        bool poll = false;    // the reactor was used since it was last found idle
+        bool timers = false;  // one was added since there was none
         bool anything() const noexcept { return std::bit_cast<std::uint32_t>(*this) != 0; }
     };
 
@@ -323,7 +324,6 @@ private:
     std::atomic<bool> sleeping_ = false;
     std::atomic<bool> arrived_ = false;  // a post or a signal, since the last look
     std::atomic<bool> signals_arrived_ = false;
-    bool watched_ = false;  // in debug mode, or traced: a turn tells what it does
     bool running_ = false;
     bool in_turn_ = false;
     Asked asked_;

@@ -148,10 +148,10 @@ protected:
     }
 
     void check() const {
-        if (interrupted()) [[unlikely]]
-            task_->throw_cancelled();
-        if (future_->cancelled()) [[unlikely]]
-            throw_cancellation();
+        if (future_->state() == FutureBase::State::result && previous == nullptr) [[likely]]
+            return;
+        if (interrupted()) task_->throw_cancelled();
+        if (future_->cancelled()) throw_cancellation();
         future_->check_result();
     }
 

@@ -15,10 +15,13 @@ namespace stepwise {
 class FutureBase;
 class TaskBase;
 struct CallFrame;
+class Scheduler;
 
 namespace detail {
 
 inline constinit thread_local char thread_marker = 0;
+// The loop whose turns this thread is in.
+inline constinit thread_local Scheduler* running_scheduler = nullptr;
 
 }  // namespace detail
 
@@ -45,8 +48,8 @@ public:
 
     // Throws std::logic_error naming `call` when this is not the loop's thread (law 5).
     void check_thread(const char* call) const {
-        if (!on_owner_thread()) [[unlikely]]
-            throw_wrong_thread(call);
+        if (detail::running_scheduler != this) [[unlikely]]
+            check_thread_outside(call);
     }
 
     // Tells the loop's exception handler, or stderr where no loop runs, about an error that nobody will look at.
@@ -55,7 +58,7 @@ public:
 protected:
     ~Scheduler() = default;
 
-    [[noreturn]] static void throw_wrong_thread(const char* call);
+    void check_thread_outside(const char* call) const;
 
     friend class TaskBase;
 
@@ -70,6 +73,7 @@ protected:
     std::uint32_t turn_ms_ = 0;  // when this turn began, from the loop's own beginning; kept in debug mode only
     bool discarding_ = false;
     bool unusual_ = false;      // discarding_, or a tracer: a step looks further
+    bool watched_ = false;      // in debug mode, or traced: a turn, and a task that suspends, tell what they do
     const void* owner_thread_;  // the address of that thread's marker
 };
 

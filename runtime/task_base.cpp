@@ -51,6 +51,11 @@ void TaskBase::inherit_context(const TaskBase& maker) {
 }
 
 // A step inside of the step, or the callback, that makes the task.
+void TaskBase::tell_suspended() noexcept {
+    since_ms_ = scheduler().turn_ms_;
+    if (scheduler().tracer() != nullptr) trace::awaits(*scheduler().tracer(), *this);
+}
+
 // Told, or eagerly.
 void TaskBase::start_otherwise(Start when) noexcept {
     if (scheduler().tracer() != nullptr) trace::task_made(*scheduler().tracer(), *this);

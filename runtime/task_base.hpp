@@ -87,9 +87,8 @@ public:
     void suspend(Suspension& by, std::source_location where) noexcept {
         waiting_for_ = &by;
         leaf_->at = where;
-        since_ms_ = scheduler().turn_ms_;
-        if (scheduler().tracer() != nullptr) [[unlikely]]
-            trace::awaits(*scheduler().tracer(), *this);
+        if (scheduler().watched_) [[unlikely]]
+            tell_suspended();
     }
     // The await is finished already. Returns whether to suspend all the same, since the step's budget is used up; the
     // task is queued again then.
@@ -101,7 +100,7 @@ public:
     }
     // The frame that awaits, at `where`, has suspended, and lets everything that is ready run first.
     void yield(Suspension& by, std::source_location where) noexcept {
-        if (scheduler().tracer() != nullptr) [[unlikely]] {
+        if (scheduler().watched_) [[unlikely]] {
             suspend(by, where);
             return wakeup();
         }
@@ -226,6 +225,7 @@ private:
 
     void start_otherwise(Start when) noexcept;
     void run_inside() noexcept;
+    void tell_suspended() noexcept;
     CancelledError begin_cancelled_throw();
     void interrupt_wait() noexcept;
     void destroy_frames() noexcept;

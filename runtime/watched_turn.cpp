@@ -16,7 +16,7 @@ void EventLoop::watched_turn(bool may_block) {
     begins(trace::Phase::flush);
     if (asked_.flush) flush();
     begins(trace::Phase::poll);
-    if (ready_.empty() && may_block && !asked_.end.stop) {
+    if (ready_.empty() && may_block && !asked_.end) {
         wait_for_something();
     } else if (asked_.poll) {
         poll_without_waiting();
@@ -24,7 +24,7 @@ void EventLoop::watched_turn(bool may_block) {
     begins(trace::Phase::arrivals);
     if (arrived_.load(std::memory_order_relaxed)) take_arrivals();
     begins(trace::Phase::timers);
-    if (!timers_.empty()) timers_.fire_due(clock_->now());
+    if (asked_.timers) fire_timers();
     begins(trace::Phase::run);
     run_watched(ready_.take_all());
     if (tracer() != nullptr) trace::turn_end(*tracer_);
@@ -79,7 +79,7 @@ void EventLoop::find_deadlock() {
     if (!certain && !debug_) return;
     raise_made(Lint::Rule::deadlock, [&] { return detail::deadlock_lint(*this, certain); });
     deadlocked_ = certain;
-    asked_.end.stop |= certain;
+    asked_.end |= certain;
 }
 
 Duration EventLoop::waited_for(const TaskBase& task) noexcept {
