@@ -230,6 +230,7 @@ Clock receiver_program(const std::string& url, const Case& shown) {
 Coro<> show(const Case& shown) {
     say("-- " + shown.name + ": " + shown.zh, "-- " + shown.name + ": " + shown.en);
     ws::ConnectionOptions connection_options;
+    connection_options.protocol.compression.enabled = false;  // a mebibyte of dots would become a kibibyte
     connection_options.ping_interval_seconds = shown.ping_interval_seconds;
     connection_options.ping_timeout_seconds = 1;
     http::Router router;

@@ -84,7 +84,7 @@ def running_loops():
     try:
         for thread in sorted(gdb.selected_inferior().threads(), key=lambda thread: thread.num):
             thread.switch()
-            loop = gdb.parse_and_eval("'stepwise::(anonymous namespace)::running_loop'")
+            loop = gdb.parse_and_eval("static_cast<stepwise::EventLoop*>(stepwise::detail::running_scheduler)")
             if loop:
                 found.append((thread.num, loop.dereference()))
     except gdb.error as error:
