@@ -44,9 +44,9 @@ export function skipSuite(name, reason) {
 
 // A server program of the project: `listening on …` on stdout, exit code 0 after SIGTERM.
 export class Server {
-  static async start(program, reactor, port = 0) {
+  static async start(program, reactor, port = 0, flags = []) {
     const server = new Server();
-    server.child = spawn(program, ["--port", String(port)], {
+    server.child = spawn(program, ["--port", String(port), ...flags], {
       stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, STEPWISE_REACTOR: reactor },
     });
     server.output = "";
