@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import unittest
@@ -18,17 +19,46 @@ import python_suite  # noqa: E402
 PROGRAM, REACTOR = (sys.argv + ["", ""])[1:3]
 
 
-async def run_client(url, given, *flags):
-    process = await asyncio.create_subprocess_exec(
-        PROGRAM, url, *flags, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+async def start_client(url, *flags, stdin):
+    return await asyncio.create_subprocess_exec(
+        PROGRAM, url, *flags, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env=os.environ | {"STEPWISE_REACTOR": REACTOR})
-    output, errors = await asyncio.wait_for(process.communicate(given), 30)
+
+
+async def end_of(process, given=None):
+    try:
+        output, errors = await asyncio.wait_for(process.communicate(given), 30)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     return process.returncode, output.decode(), errors.decode()
+
+
+async def run_client(url, given, *flags):
+    return await end_of(await start_client(url, *flags, stdin=subprocess.PIPE), given)
 
 
 async def echo(socket):
     async for message in socket:
         await socket.send(message)
+
+
+async def until_it_waits(socket):
+    """Each pong is a turn of the client's loop, and by its second it has looked at stdin."""
+    for _ in range(2):
+        await (await socket.ping())
+
+
+@contextlib.contextmanager
+def quiet_inputs():
+    """A stdin that is at its end, and one on which nothing comes."""
+    reading, writing = os.pipe()
+    try:
+        yield {"at its end": subprocess.DEVNULL, "open": reading}
+    finally:
+        os.close(reading)
+        os.close(writing)
 
 
 class CommandTest(unittest.TestCase):
@@ -37,6 +67,13 @@ class CommandTest(unittest.TestCase):
             async with websockets.serve(serve, "127.0.0.1", 0, **options) as server:
                 host, port = server.sockets[0].getsockname()
                 return await run_client(f"ws://{host}:{port}/", given, "--wait", "0.2", *flags)
+        return asyncio.run(main())
+
+    def with_client(self, serve, use, stdin, *flags):
+        async def main():
+            async with websockets.serve(serve, "127.0.0.1", 0) as server:
+                host, port = server.sockets[0].getsockname()
+                return await use(await start_client(f"ws://{host}:{port}/", *flags, stdin=stdin))
         return asyncio.run(main())
 
     def test_lines_are_sent_and_what_comes_is_printed(self):
@@ -56,6 +93,38 @@ class CommandTest(unittest.TestCase):
         code, output, errors = self.talk(b"", "--wait", "5", serve=refuse)
         self.assertEqual((code, output), (1, "first\n"))
         self.assertIn("closed: 4003 defined by the application: no more\n", errors)
+
+    def test_the_servers_close_ends_the_wait_at_once(self):
+        async def leave(socket):
+            await until_it_waits(socket)
+            await socket.close(1000, "enough")
+        with quiet_inputs() as inputs:
+            for state, stdin in inputs.items():
+                with self.subTest(stdin=state):
+                    code, _, errors = self.with_client(leave, end_of, stdin, "--wait", "600", "--trace")
+                    self.assertEqual(code, 0)
+                    self.assertIn("closed: 1000 normal closure: enough\n", errors)
+                    self.assertNotIn("> close", errors)
+
+    def test_an_interrupt_closes_at_once(self):
+        seen = []
+
+        async def listen(socket):
+            await until_it_waits(socket)
+            await socket.send("now")
+            await socket.wait_closed()
+            seen.append(socket.close_code)
+
+        async def interrupt(process):
+            line = await asyncio.wait_for(process.stdout.readline(), 30)
+            process.send_signal(signal.SIGINT)
+            return line, await end_of(process)
+        with quiet_inputs() as inputs:
+            for state, stdin in inputs.items():
+                with self.subTest(stdin=state):
+                    line, (code, _, errors) = self.with_client(listen, interrupt, stdin, "--wait", "600", "--trace")
+                    self.assertEqual((line, code, seen.pop()), (b"now\n", 0, 1000))
+                    self.assertRegex(errors, r" > close 1000 of 0 bytes\nclosed: 1000 normal closure\n$")
 
     def test_a_line_may_close_with_a_code_and_a_reason(self):
         seen = []

@@ -21,7 +21,9 @@ namespace {
 
 constexpr std::string_view help_text =
     "WebSocket client: sends the lines of stdin, prints the messages that come. In a line: /close [CODE [REASON]], "
-    "/binary HEX, // for a text that begins with /.";
+    "/binary HEX, // for a text that begins with /. Ctrl-C closes with 1000. Ends with 0 if it was closed with 1000, "
+    "1001, "
+    "no code or that of /close; else with 1, and with 2 for a wrong flag.";
 
 struct Wishes {
     std::string url;
@@ -177,8 +179,12 @@ public:
             last_message_ = loop_.time();
             show(message->data(), message->is_text());
         }
-        lines_.end();
-        co_await speaking;
+        speaking.cancel();
+        try {
+            co_await speaking;
+        } catch (const CancelledError&) {
+            // It waited for a line, or for the time in which no message came.
+        }
         const auto code = static_cast<unsigned>(connection_->close_code());
         const std::string& reason = connection_->close_reason();
         tell(fmt::format("closed: {} {}{}{}", code, ws::name(connection_->close_code()), reason.empty() ? "" : ": ",
@@ -254,10 +260,11 @@ private:
         close(code, words);
     }
     void close(unsigned code, std::string_view reason) {
+        if (!connection_->is_open()) return;
         try {
-            trace('>', fmt::format("close {}", code), reason.size());
             connection_->close(static_cast<ws::CloseCode>(code), reason);
             sent_code_ = code;
+            trace('>', fmt::format("close {}", code), reason.size());
         } catch (const std::invalid_argument& error) {
             tell(error.what());
         }
