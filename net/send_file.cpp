@@ -7,8 +7,10 @@
 #include <stepwise/net/send_file.hpp>
 #include <stepwise/runtime/errors.hpp>
 #include <stepwise/runtime/io.hpp>
+#include <stepwise/runtime/sleep.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <ctime>
 #include <limits>
@@ -17,7 +19,7 @@ namespace stepwise::net {
 
 namespace {
 
-// Of one call: a loop that sends to a fast peer is back after so much. Half of it at a time took 10 % more CPU.
+// Of one turn: a loop that sends to a fast peer is back after so much. Half of it at a time took 10 % more CPU.
 constexpr std::uint64_t sendfile_bytes_max = 2 * 1024 * 1024;
 constexpr std::size_t block_bytes = 256 * 1024;
 
@@ -44,8 +46,11 @@ ssize_t sendfile_without_signal(int socket, int file, off_t& offset, std::size_t
     return count;
 }
 
-bool is_of_file(int error) noexcept {
-    return error == EIO || error == EINVAL || error == EOVERFLOW || error == ENOMEM || error == EBADF;
+// All others are the file's (a disk, or a server behind it, that fails has many).
+bool is_of_connection(int error) noexcept {
+    constexpr std::array errors = {EPIPE,        ECONNRESET,  ECONNABORTED, ENOTCONN, ENETRESET,
+                                   EHOSTUNREACH, ENETUNREACH, ENETDOWN,     EHOSTDOWN};
+    return std::find(errors.begin(), errors.end(), error) != errors.end();
 }
 
 [[noreturn]] void throw_file_ended(const File& file, std::uint64_t missing) {
@@ -54,7 +59,7 @@ bool is_of_file(int error) noexcept {
 
 // What is wrong with the connection its handler is told, too.
 [[noreturn]] void throw_failed(Transport& transport, const File& file, int error) {
-    if (!is_of_file(error)) transport.note_send_failed(error);
+    if (is_of_connection(error)) transport.note_send_failed(error);
     throw_system_error(error, "sendfile of '" + file.path() + "'");
 }
 
@@ -75,6 +80,9 @@ Coro<void> send_by_kernel(Transport& transport, File& file, std::uint64_t offset
         if (count == 0) throw_file_ended(file, left);
         left -= static_cast<std::uint64_t>(count);
         transport.note_sent(static_cast<std::size_t>(count));
+        if (left == 0) break;
+        co_await sleep(Duration::zero());
+        if (transport.is_lost()) transport.throw_lost();
     }
 }
 

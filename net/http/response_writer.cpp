@@ -93,9 +93,9 @@ void ResponseWriter::count_written(std::uint64_t bytes) {
 // ---- files
 
 Coro<void> ResponseWriter::write_file(File& file, std::uint64_t offset, std::uint64_t length) {
+    if (lost_ || exchange_.connection == nullptr) throw_system_error(ECONNRESET, "write of a response");
     if (!begun()) send_head();
     if (!wants_body()) co_return;
-    if (lost_ || exchange_.connection == nullptr) throw_system_error(ECONNRESET, "write of a response");
     const bool by_kernel = length > piece_bytes && gzip_ == nullptr && *framing_ != BodyFraming::chunked &&
                            net::is_sent_by_kernel(exchange_.connection->transport());
     Coro<void> writing = by_kernel ? send_by_kernel(file, offset, length) : write_pieces(file, offset, length);
@@ -117,9 +117,10 @@ Coro<void> ResponseWriter::write_pieces(File& file, std::uint64_t offset, std::u
     }
 }
 
-// The connection may be gone behind every wait.
+// The connection may be gone behind every wait. Whatever ends it early has broken the body off, though it was counted.
 Coro<void> ResponseWriter::send_by_kernel(File& file, std::uint64_t offset, std::uint64_t length) {
     count_written(length);
+    is_cut_ = true;
     struct End {
         ServedRequest& exchange;
         ~End() {
@@ -142,6 +143,7 @@ Coro<void> ResponseWriter::send_by_kernel(File& file, std::uint64_t offset, std:
         co_await drained_.wait();
     }
     if (is_broken) throw_system_error(ECONNRESET, "write of a response");
+    is_cut_ = false;
 }
 
 Coro<void> ResponseWriter::wait_until_sent(net::Transport& transport) {
@@ -156,7 +158,7 @@ Coro<void> ResponseWriter::wait_until_sent(net::Transport& transport) {
 
 bool ResponseWriter::finish() {
     if (!wants_body()) return true;
-    if (content_length_ && written_bytes_ != *content_length_) return false;
+    if (is_cut_ || (content_length_ && written_bytes_ != *content_length_)) return false;
     if (gzip_ != nullptr) {
         const std::string end = gzip_->finish();
         send_piece(end);

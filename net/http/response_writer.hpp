@@ -87,6 +87,7 @@ private:
     std::optional<std::uint64_t> content_length_;
     std::optional<BodyFraming> framing_;  // once the head is sent
     std::uint64_t written_bytes_ = 0;
+    bool is_cut_ = false;  // a file has not gone out whole
     stepwise::Event drained_;
     bool ends_with_server_ = false;
     bool lost_ = false;

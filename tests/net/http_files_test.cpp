@@ -4,7 +4,10 @@
 #include <fcntl.h>
 #include <stepwise/net/http/beneath.hpp>
 #include <stepwise/net/http/content_decoder.hpp>
+#include <stepwise/net/http/response_writer.hpp>
 #include <stepwise/net/http/static_files.hpp>
+#include <stepwise/net/send_file.hpp>
+#include <stepwise/runtime/file.hpp>
 #include <stepwise/tests/left_out.hpp>
 
 #include <doctest/doctest.h>
@@ -80,6 +83,17 @@ struct Scene : Served {
 std::size_t open_descriptors() {
     const std::filesystem::directory_iterator begin("/proc/self/fd");
     return static_cast<std::size_t>(std::distance(begin, std::filesystem::directory_iterator()));
+}
+
+// More than the file has, and what that ends with is swallowed.
+Coro<void> promise_more(std::string path, http::ResponseWriter& out) {
+    File file = co_await File::open(std::move(path));
+    out.set_content_length(400'000);
+    try {
+        Coro<void> writing = out.write_file(file, 0, 400'000);
+        co_await std::move(writing);
+    } catch (const net::FileEndedError&) {
+    }
 }
 
 std::string value_of(const Answer& answer, std::string_view name) {
@@ -213,7 +227,12 @@ TEST_CASE("what was packed is forgotten with the version of its file, and only t
     CHECK(scene.ask("/static/a.txt", takes_gzip).has("Content-Encoding: gzip\r\n"));
     put(scene.folder.path + "/public/a.txt", std::string(40'000, 'b'));
     CHECK(scene.ask("/static/a.txt", takes_gzip).body.size() < 1000);
-    put(scene.folder.path + "/public/a.txt", scene.folder.large);  // it would not get smaller
+    const std::string before = scene.ask("/static/a.txt", takes_gzip).body;
+    const auto written_at = std::filesystem::last_write_time(scene.folder.path + "/public/a.txt");
+    put(scene.folder.path + "/public/a.txt", std::string(40'000, 'd'));
+    std::filesystem::last_write_time(scene.folder.path + "/public/a.txt", written_at);
+    CHECK((scene.ask("/static/a.txt", takes_gzip).body != before));  // of the same size and time
+    put(scene.folder.path + "/public/a.txt", scene.folder.large);    // it would not get smaller
     CHECK((scene.ask("/static/a.txt", takes_gzip).body == scene.folder.large));
     put(scene.folder.path + "/public/a.txt", std::string(2'000'000, 'c'));
     CHECK(scene.ask("/static/a.txt", takes_gzip).body.size() == 2'000'000);
@@ -229,6 +248,20 @@ TEST_CASE("a file that becomes shorter while it is sent breaks the connection of
     REQUIRE(::truncate((scene.folder.path + "/public/large.bin").c_str(), 1000) == 0);
     CHECK(client.read_to_end().size() < Scene::huge_bytes);
     CHECK(scene.lost.size() == 1);
+}
+
+TEST_CASE("a file that ended early is no whole body, though its handler is content: nothing is answered behind it") {
+    Scene scene;
+    Router router;
+    const std::string path = scene.folder.path + "/public/large.bin";
+    router.get("/short", [&path](const http::Request&, http::ResponseWriter& out) { return promise_more(path, out); });
+    router.get("/static/{path...}", scene.files.handler());
+    scene.serve(std::move(router));
+    Peer client = scene.connect();
+    client.send(get("/short") + get("/static/a.txt"));
+    const std::string received = client.read_to_end();
+    CHECK(received.starts_with("HTTP/1.1 200 "));
+    CHECK(received.find("HTTP/1.1", 1) == std::string::npos);
 }
 
 TEST_CASE("large files keep their place among the requests of a connection") {

@@ -3,12 +3,17 @@
 
 #include <stepwise/net/stream.hpp>
 #include <stepwise/runtime/file.hpp>
+#include <stepwise/runtime/sleep.hpp>
 #include <stepwise/tests/left_out.hpp>
 
 #include <doctest/doctest.h>
+#include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <thread>
+#include <vector>
 
 using namespace net_test;
 using net::FileEndedError;
@@ -49,6 +54,10 @@ Coro<void> sent_and_cut(Stream& stream, std::string path, std::uint64_t length, 
     co_await stream.send_file(file, 0, length);
 }
 
+Coro<void> count_turns(std::size_t& turns) {
+    for (;; ++turns) co_await stepwise::sleep(Duration::zero());
+}
+
 }  // namespace
 
 TEST_CASE("a part of a file goes out between what was written before and behind it") {
@@ -81,6 +90,32 @@ TEST_CASE("a peer that does not read holds the file up, and gets all of it when 
     CHECK(scene.peer->read(5 + bytes.size() + 5) == "head " + bytes + " tail");
     scene.run_until([&] { return sending.done(); });
     sending.result();
+}
+
+TEST_CASE("a peer that takes everything at once does not keep the loop: a turn comes behind each part") {
+    if (is_left_out_on_simulator("its peers have no thread")) return;
+    Scene scene;
+    scene.write("");
+    constexpr std::size_t parts = 32;
+    REQUIRE(::truncate(scene.path.c_str(), parts * 2 * mebibyte) == 0);
+    std::thread reader([fd = scene.peer->fd()] {
+        std::vector<char> block(4 * mebibyte);
+        pollfd readable{fd, POLLIN, 0};
+        for (std::size_t left = parts * 2 * mebibyte + 10; left > 0;) {
+            const ssize_t count = ::recv(fd, block.data(), std::min(left, block.size()), MSG_DONTWAIT);
+            if (count == 0 || (count < 0 && errno != EAGAIN)) return;
+            if (count < 0) ::poll(&readable, 1, -1);
+            if (count > 0) left -= static_cast<std::size_t>(count);
+        }
+    });
+    std::size_t turns = 0;
+    Task<void> counting = scene.loop().create_task(count_turns(turns));
+    Task<void> sending = scene.loop().create_task(sent(*scene.ours, scene.path, 0, parts * 2 * mebibyte));
+    scene.run_until([&] { return sending.done() && scene.ours->queued_bytes() == 0; });
+    reader.join();
+    CHECK(turns >= parts);
+    counting.cancel();
+    scene.settle();
 }
 
 TEST_CASE("a file that is too short is an error, behind all that it had") {
