@@ -131,6 +131,11 @@ std::string GzipStream::deflate_all(std::string_view bytes, int flush) {
     z_stream& stream = zlib_->stream;
     std::string out;
     std::array<char, 16 * 1024> block;
+    // zlib counts in 32 bits.
+    for (constexpr std::size_t piece_bytes = 1U << 30; bytes.size() > piece_bytes;) {
+        out += deflate_all(bytes.substr(0, piece_bytes), Z_NO_FLUSH);
+        bytes.remove_prefix(piece_bytes);
+    }
     stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
     stream.avail_in = static_cast<uInt>(bytes.size());
     do {

@@ -22,10 +22,13 @@
 #include <span>
 #include <system_error>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace stepwise::http {
 
 namespace {
+
+constexpr std::uint64_t packed_bytes_max = 1U << 30;  // at once, and in memory: zlib counts in 32 bits
 
 struct TypeOfExtension {
     std::string_view extension;
@@ -147,39 +150,60 @@ Coro<void> write_file(const Request& request, ResponseWriter& out, File& file, s
 
 using Packed = std::shared_ptr<const std::string>;  // nullptr: it would not gain by it
 
-// What was compressed, by path and version. Any thread.
+// Unlike the version that URLs and tags have, also another file with the same size and time, as a copy may have them.
+std::string identity_of(const struct stat& status) {
+    return fmt::format("{}-{:x}-{:x}-{:x}.{:x}", version_of(status), status.st_dev, status.st_ino,
+                       status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
+}
+
+// What was compressed, by path and identity; and what is being compressed, which is done once and a few at a time. Any
+// thread.
 class PackedFiles {
 public:
-    std::optional<Packed> find(const std::string& path, const std::string& version) const {
+    std::optional<Packed> find(const std::string& path, const std::string& identity) const {
         const std::lock_guard lock(mutex_);
         const auto found = files_.find(path);
-        if (found == files_.end() || found->second.version != version) return std::nullopt;
+        if (found == files_.end() || found->second.identity != identity) return std::nullopt;
         return found->second.packed;
     }
-    void put(const std::string& path, const std::string& version, Packed packed) {
+    void put(const std::string& path, const std::string& identity, Packed packed) {
         const std::lock_guard lock(mutex_);
-        const std::size_t bytes = packed == nullptr ? 0 : packed->size();
-        // All of it: what is asked for often is there again at once.
-        if (files_.size() == files_max || bytes_ + bytes > bytes_max) {
-            files_.clear();
-            bytes_ = 0;
-        }
-        File& file = files_[path];
-        if (file.packed != nullptr) bytes_ -= file.packed->size();
-        file = File{version, std::move(packed)};
-        bytes_ += bytes;
+        if (const auto known = files_.find(path); known != files_.end()) forget(known);
+        bytes_ += bytes_of(packed);
+        while (!files_.empty() && (files_.size() >= files_max || bytes_ > bytes_max)) forget(files_.begin());
+        files_.emplace(path, File{identity, std::move(packed)});
+    }
+
+    // True: the caller packs it, and says so with end(). False: somebody does, or enough are being packed.
+    bool begin(const std::string& path) {
+        const std::lock_guard lock(mutex_);
+        return being_packed_.size() < at_once_max && being_packed_.insert(path).second;
+    }
+    void end(const std::string& path) noexcept {
+        const std::lock_guard lock(mutex_);
+        being_packed_.erase(path);
     }
 
 private:
     struct File {
-        std::string version;
+        std::string identity;
         Packed packed;
     };
+    using Files = std::unordered_map<std::string, File>;
+
+    static std::size_t bytes_of(const Packed& packed) noexcept { return packed == nullptr ? 0 : packed->size(); }
+    void forget(Files::iterator file) noexcept {
+        bytes_ -= bytes_of(file->second.packed);
+        files_.erase(file);
+    }
+
     static constexpr std::size_t files_max = 4096;
     static constexpr std::size_t bytes_max = 16 * 1024 * 1024;
+    static constexpr std::size_t at_once_max = 4;
 
     mutable std::mutex mutex_;
-    std::unordered_map<std::string, File> files_;
+    Files files_;
+    std::unordered_set<std::string> being_packed_;
     std::size_t bytes_ = 0;
 };
 
@@ -188,18 +212,25 @@ Packed pack(const std::string& bytes) {
     return packed.size() < bytes.size() ? std::make_shared<const std::string>(std::move(packed)) : nullptr;
 }
 
-Coro<Packed> packed_of(PackedFiles& files, const std::string& path, const std::string& version, File& file,
+// nullptr: it goes out as it is.
+Coro<Packed> packed_of(PackedFiles& files, const std::string& path, const std::string& identity, File& file,
                        std::uint64_t size) {
-    if (const std::optional<Packed> known = files.find(path, version)) co_return *known;
+    if (const std::optional<Packed> known = files.find(path, identity)) co_return *known;
+    if (!files.begin(path)) co_return nullptr;
+    struct End {
+        PackedFiles& files;
+        const std::string& path;
+        ~End() { files.end(path); }
+    } end{files, path};
     std::string bytes(static_cast<std::size_t>(size), '\0');
     for (std::size_t done = 0; done < bytes.size();) {
         const std::size_t count = co_await file.read_at(done, std::span(bytes).subspan(done));
-        if (count == 0) co_return nullptr;  // it has become shorter: as it is then
+        if (count == 0) co_return nullptr;  // it has become shorter
         done += count;
     }
     Future<Packed> packing = to_thread(pack, std::move(bytes));
     Packed packed = co_await std::move(packing);
-    files.put(path, version, packed);
+    files.put(path, identity, packed);
     co_return packed;
 }
 
@@ -254,11 +285,12 @@ Coro<void> StaticFiles::serve(std::shared_ptr<const Folder> folder, const Reques
     const std::string version = version_of(status);
     const auto size = static_cast<std::uint64_t>(status.st_size);
     const std::string_view type = content_type_of(*path);
-    const bool is_text =
-        size >= compressed_bytes_min && size <= folder->options.gzip_bytes_max && is_compressible(type);
+    const std::uint64_t gzip_bytes_max = std::min(folder->options.gzip_bytes_max, packed_bytes_max);
+    const bool is_text = size >= compressed_bytes_min && size <= gzip_bytes_max && is_compressible(type);
     Packed packed;
     if (is_text && takes_gzip(request) && !request.headers().find("range")) {
-        Coro<Packed> packing = packed_of(*folder->packed, *path, version, file, size);
+        const std::string identity = identity_of(status);
+        Coro<Packed> packing = packed_of(*folder->packed, *path, identity, file, size);
         packed = co_await std::move(packing);
     }
     const std::string etag = '"' + version + (packed != nullptr ? "-gzip\"" : "\"");
