@@ -31,6 +31,10 @@ std::string to_base64(std::string_view bytes) {
 std::string take_authorization(std::string& text) {
     const std::size_t begin = text.find("://") + 3;
     const std::size_t end = std::min(text.find_first_of("/?#", begin), text.size());
+    if (text.find('@', end) != std::string::npos) {
+        throw std::invalid_argument(
+            "a proxy cannot be used: '/', '?' and '#' in its user or password are to be written as %2F, %3F and %23");
+    }
     const std::size_t at = text.rfind('@', end);
     if (at == std::string::npos || at < begin) return {};
     const std::string user = text.substr(begin, at - begin);

@@ -167,6 +167,12 @@ TEST_CASE("a proxy's user and password are for the proxy alone") {
     CHECK(authorization("") == "");
     CHECK_THROWS_WITH(proxies.for_http("http://a:%zz@p"),
                       "a proxy cannot be used: its user or password has a bad escape");
+    // Without the escape it would be the host "user" and its port.
+    for (std::string_view proxy : {"http://user:1234/et@p:1", "http://user:s3cr#et@p:1", "user:s3cr?et@p:1"}) {
+        CHECK_THROWS_WITH(proxies.for_http(proxy),
+                          "a proxy cannot be used: '/', '?' and '#' in its user or password are to be written as %2F, "
+                          "%3F and %23");
+    }
     try {
         proxies.for_http("http://user:secret@not a host");
         FAIL("it is no URL");
