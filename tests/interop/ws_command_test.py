@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
+import tempfile
 import unittest
 
 import websockets
@@ -48,6 +50,16 @@ async def until_it_waits(socket):
     """Each pong is a turn of the client's loop, and by its second it has looked at stdin."""
     for _ in range(2):
         await (await socket.ping())
+
+
+# Of the program itself, and of both sockets' buffers.
+READ_AHEAD_BYTES_MAX = 16 << 20
+
+
+def bytes_read(pid):
+    """By read(2): of stdin, and a little while it was loaded. What comes from sockets is received otherwise."""
+    counts = pathlib.Path(f"/proc/{pid}/io").read_text(encoding="ascii")
+    return int(re.search(r"^rchar: (\d+)$", counts, re.MULTILINE)[1])
 
 
 @contextlib.contextmanager
@@ -125,6 +137,44 @@ class CommandTest(unittest.TestCase):
                     line, (code, _, errors) = self.with_client(listen, interrupt, stdin, "--wait", "600", "--trace")
                     self.assertEqual((line, code, seen.pop()), (b"now\n", 0, 1000))
                     self.assertRegex(errors, r" > close 1000 of 0 bytes\nclosed: 1000 normal closure\n$")
+
+    def read_ahead(self, stdin, messages):
+        """How many bytes the client has read beyond those of the messages that have come, when so many have."""
+        async def main():
+            client = asyncio.get_running_loop().create_future()
+            ahead = []
+
+            async def count(socket):
+                received = 0
+                for _ in range(messages):
+                    received += len(await socket.recv()) + 1
+                ahead.append(bytes_read((await client).pid) - received)
+                socket.transport.abort()  # what it has sent would have to be taken before a Close
+            async with websockets.serve(count, "127.0.0.1", 0) as server:
+                host, port = server.sockets[0].getsockname()
+                client.set_result(await start_client(f"ws://{host}:{port}/", "--no-compress", stdin=stdin))
+                _, _, errors = await end_of(client.result())
+            self.assertTrue(ahead, errors)
+            return ahead[0]
+        return asyncio.run(main())
+
+    def test_stdin_is_read_no_faster_than_it_is_sent(self):
+        line = "x" * 1000
+        with tempfile.TemporaryFile() as file:
+            file.write(f"{line}\n".encode() * 64_000)
+            file.seek(0)
+            with self.subTest(stdin="a file"):
+                self.assertLess(self.read_ahead(file, 1), READ_AHEAD_BYTES_MAX)
+        with subprocess.Popen(["yes", line], stdout=subprocess.PIPE) as endless, self.subTest(stdin="endless"):
+            try:
+                self.assertLess(self.read_ahead(endless.stdout, 20_000), READ_AHEAD_BYTES_MAX)
+            finally:
+                endless.kill()
+
+    def test_lines_may_be_of_any_length(self):
+        lines = [b"", b"a" * 65535, b"", b"b" * 65536, b"c" * 65537, b"d" * 300_000, b"the last one has no end"]
+        code, output, _ = self.talk(b"\n".join(lines))
+        self.assertEqual((code, output.encode()), (0, b"".join(line + b"\n" for line in lines)))
 
     def test_a_line_may_close_with_a_code_and_a_reason(self):
         seen = []

@@ -1,18 +1,17 @@
 // `./stepwise ws URL`: a WebSocket client for the terminal and for scripts. Lines of stdin are sent as text messages;
 // what comes is printed on stdout, a line for each message; all else is told on stderr.
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
+#include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
-#include <deque>
 #include <stepwise/net/options.hpp>
 #include <stepwise/runtime/event_loop.hpp>
+#include <stepwise/runtime/io.hpp>
 #include <stepwise/runtime/signals.hpp>
 #include <stepwise/runtime/sleep.hpp>
-#include <stepwise/runtime/sync/event.hpp>
 #include <stepwise/ws/client.hpp>
 
 using namespace stepwise;
@@ -22,8 +21,7 @@ namespace {
 constexpr std::string_view help_text =
     "WebSocket client: sends the lines of stdin, prints the messages that come. In a line: /close [CODE [REASON]], "
     "/binary HEX, // for a text that begins with /. Ctrl-C closes with 1000. Ends with 0 if it was closed with 1000, "
-    "1001, "
-    "no code or that of /close; else with 1, and with 2 for a wrong flag.";
+    "1001, no code or that of /close; else with 1, and with 2 for a wrong flag.";
 
 struct Wishes {
     std::string url;
@@ -80,67 +78,44 @@ std::optional<ws::ConnectOptions> connect_options(const Wishes& wishes, std::str
     return options;
 }
 
-// The lines of stdin, as they come. The loop's thread.
+// The lines of stdin, read as they are asked for: who writes there waits for the server's end. The loop's thread.
 class Lines {
 public:
-    explicit Lines(EventLoop& loop) : loop_(loop) {
-        struct stat about {};
-        is_file_ = ::fstat(STDIN_FILENO, &about) == 0 && S_ISREG(about.st_mode);
-        if (is_file_) {
-            while (read_some()) {
-            }
-        } else {
-            watches_ = true;
-            loop_.add_reader(STDIN_FILENO, [this] { read_some(); });
-        }
-    }
-    Lines(const Lines&) = delete;
-    Lines& operator=(const Lines&) = delete;
-    ~Lines() { end(); }
-
-    // Nothing: there are no more.
+    // Nothing: there are no more. Cancel-safe.
     Coro<std::optional<std::string>> next() {
-        while (lines_.empty() && !ended_) {
-            changed_.clear();
-            co_await changed_.wait();
+        std::optional<std::string> line = cut();
+        while (!line && !ended_) {
+            co_await io::poll(STDIN_FILENO, POLLIN);
+            read_some();
+            line = cut();
         }
-        if (lines_.empty()) co_return std::nullopt;
-        std::string line = std::move(lines_.front());
-        lines_.pop_front();
         co_return line;
-    }
-    // Whoever waits gets nothing.
-    void end() {
-        if (std::exchange(watches_, false)) loop_.remove_reader(STDIN_FILENO);
-        ended_ = true;
-        changed_.set();
     }
 
 private:
-    bool read_some() {
+    void read_some() {
         char bytes[65536];
         const ssize_t count = ::read(STDIN_FILENO, bytes, sizeof bytes);
-        if (count < 0 && (errno == EAGAIN || errno == EINTR)) return true;
-        if (count > 0) partial_.append(bytes, static_cast<std::size_t>(count));
-        for (std::size_t line_end = partial_.find('\n'); line_end != std::string::npos;
-             line_end = partial_.find('\n')) {
-            lines_.push_back(partial_.substr(0, line_end));
-            partial_.erase(0, line_end + 1);
+        if (count > 0) text_.append(bytes, static_cast<std::size_t>(count));
+        ended_ = count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR);
+    }
+    // The next line of what was read; the last one needs no end. Nothing: more must be read.
+    std::optional<std::string> cut() {
+        std::size_t line_end = text_.find('\n', searched_);
+        if (line_end == std::string::npos && ended_ && begin_ < text_.size()) line_end = text_.size();
+        if (line_end == std::string::npos) {
+            text_.erase(0, std::exchange(begin_, 0));
+            searched_ = text_.size();
+            return std::nullopt;
         }
-        if (count <= 0) {
-            if (!partial_.empty()) lines_.push_back(std::move(partial_));
-            end();
-        }
-        changed_.set();
-        return count > 0;
+        std::string line = text_.substr(begin_, line_end - begin_);
+        begin_ = searched_ = std::min(line_end + 1, text_.size());
+        return line;
     }
 
-    EventLoop& loop_;
-    Event changed_;
-    std::deque<std::string> lines_;
-    std::string partial_;
-    bool is_file_ = false;
-    bool watches_ = false;
+    std::string text_;
+    std::size_t begin_ = 0;     // of the next line
+    std::size_t searched_ = 0;  // there is no end of it before
     bool ended_ = false;
 };
 
@@ -168,7 +143,6 @@ public:
         : loop_(loop),
           connection_(std::move(connection)),
           wishes_(wishes),
-          lines_(loop),
           begun_(loop.time()),
           last_message_(loop.time()),
           is_interactive_(::isatty(STDIN_FILENO) != 0) {}
