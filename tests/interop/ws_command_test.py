@@ -150,7 +150,7 @@ class CommandTest(unittest.TestCase):
                     received += len(await socket.recv()) + 1
                 ahead.append(bytes_read((await client).pid) - received)
                 socket.transport.abort()  # what it has sent would have to be taken before a Close
-            async with websockets.serve(count, "127.0.0.1", 0) as server:
+            async with websockets.serve(count, "127.0.0.1", 0, close_timeout=0.1) as server:
                 host, port = server.sockets[0].getsockname()
                 client.set_result(await start_client(f"ws://{host}:{port}/", "--no-compress", stdin=stdin))
                 _, _, errors = await end_of(client.result())
@@ -175,6 +175,12 @@ class CommandTest(unittest.TestCase):
         lines = [b"", b"a" * 65535, b"", b"b" * 65536, b"c" * 65537, b"d" * 300_000, b"the last one has no end"]
         code, output, _ = self.talk(b"\n".join(lines))
         self.assertEqual((code, output.encode()), (0, b"".join(line + b"\n" for line in lines)))
+
+    def test_a_text_is_printed_whole(self):
+        async def send(socket):
+            await socket.send("before\0behind")
+        code, output, _ = self.talk(b"", serve=send)
+        self.assertEqual((code, output), (0, "before\0behind\n"))
 
     def test_a_line_may_close_with_a_code_and_a_reason(self):
         seen = []

@@ -178,8 +178,9 @@ private:
     }
     void show(std::string_view data, bool is_text) {
         trace('<', is_text ? "text" : "binary", data.size());
-        const std::string line = is_text ? std::string(data) : "binary " + hex(data);
-        std::printf("%s%s\n", is_interactive_ ? "< " : "", line.c_str());
+        const std::string line =
+            fmt::format("{}{}\n", is_interactive_ ? "< " : "", is_text ? std::string(data) : "binary " + hex(data));
+        std::fwrite(line.data(), 1, line.size(), stdout);
         std::fflush(stdout);
     }
 
