@@ -182,6 +182,29 @@ class CommandTest(unittest.TestCase):
         code, output, _ = self.talk(b"", serve=send)
         self.assertEqual((code, output), (0, "before\0behind\n"))
 
+    def test_closed_standard_descriptors_are_as_none(self):
+        seen = []
+
+        async def listen(socket):
+            await socket.send("first")
+            seen.extend([message async for message in socket])
+            seen.append(socket.close_code)
+
+        async def start(url, closing):
+            return await asyncio.create_subprocess_exec(
+                "sh", "-c", f'exec "$0" "$@" {closing}', PROGRAM, url, "--wait", "0.2", stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {"STEPWISE_REACTOR": REACTOR})
+
+        async def main(closing):
+            async with websockets.serve(listen, "127.0.0.1", 0) as server:
+                host, port = server.sockets[0].getsockname()
+                return await end_of(await start(f"ws://{host}:{port}/", closing))
+        for closing, expected in (("<&-", "first\n"), ("<&- >&-", ""), ("<&- >&- 2>&-", "")):
+            with self.subTest(closing=closing):
+                seen.clear()
+                code, output, _ = asyncio.run(main(closing))
+                self.assertEqual((code, output, seen), (0, expected, [1000]))
+
     def test_a_line_may_close_with_a_code_and_a_reason(self):
         seen = []
 

@@ -1,5 +1,6 @@
 // `./stepwise ws URL`: a WebSocket client for the terminal and for scripts. Lines of stdin are sent as text messages;
 // what comes is printed on stdout, a line for each message; all else is told on stderr.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <unistd.h>
@@ -54,6 +55,13 @@ Wishes parse(int argc, char** argv) {
     options.add_flag("--trace", wishes.trace, "Tell of every message with its time and size");
     options.parse(argc, argv);
     return wishes;
+}
+
+// A descriptor that the program was started without would be the next one that it opens: read as stdin, printed to.
+void fill_standard_descriptors() {
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+        if (::fcntl(fd, F_GETFD) < 0) static_cast<void>(::open("/dev/null", O_RDWR));
+    }
 }
 
 // Nothing, and an error, for a field that is none.
@@ -270,6 +278,7 @@ Coro<int> run(EventLoop& loop, const Wishes& wishes, const ws::ConnectOptions& o
 }  // namespace
 
 int main(int argc, char** argv) {
+    fill_standard_descriptors();
     const Wishes wishes = parse(argc, argv);
     if (wishes.url.empty()) return tell("ws: give a URL, ws://HOST[:PORT][/PATH] or wss://"), 2;
     try {
