@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 import websockets
@@ -83,7 +84,7 @@ class CommandTest(unittest.TestCase):
 
     def with_client(self, serve, use, stdin, *flags):
         async def main():
-            async with websockets.serve(serve, "127.0.0.1", 0) as server:
+            async with websockets.serve(serve, "127.0.0.1", 0, close_timeout=0.1) as server:
                 host, port = server.sockets[0].getsockname()
                 return await use(await start_client(f"ws://{host}:{port}/", *flags, stdin=stdin))
         return asyncio.run(main())
@@ -204,6 +205,26 @@ class CommandTest(unittest.TestCase):
                 seen.clear()
                 code, output, _ = asyncio.run(main(closing))
                 self.assertEqual((code, output, seen), (0, expected, [1000]))
+
+    def test_a_second_interrupt_does_not_wait_for_the_servers_close(self):
+        async def ignore(socket):
+            await until_it_waits(socket)
+            socket.transport.pause_reading()
+            await socket.send("now")
+            await socket.wait_closed()
+
+        async def interrupt_twice(process):
+            await asyncio.wait_for(process.stdout.readline(), 30)
+            process.send_signal(signal.SIGINT)
+            while b"> close" not in await asyncio.wait_for(process.stderr.readline(), 30):
+                pass
+            process.send_signal(signal.SIGINT)
+            began = time.monotonic()
+            return *await end_of(process), time.monotonic() - began
+        code, _, errors, seconds = self.with_client(ignore, interrupt_twice, subprocess.DEVNULL, "--wait", "600", "--trace")
+        self.assertEqual(code, 1)
+        self.assertIn("closed: 1006", errors)
+        self.assertLess(seconds, 8, "it waits 10 s for a server's Close")
 
     def test_a_line_may_close_with_a_code_and_a_reason(self):
         seen = []

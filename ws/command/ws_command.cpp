@@ -21,8 +21,8 @@ namespace {
 
 constexpr std::string_view help_text =
     "WebSocket client: sends the lines of stdin, prints the messages that come. In a line: /close [CODE [REASON]], "
-    "/binary HEX, // for a text that begins with /. Ctrl-C closes with 1000. Ends with 0 if it was closed with 1000, "
-    "1001, no code or that of /close; else with 1, and with 2 for a wrong flag.";
+    "/binary HEX, // for a text that begins with /. Ctrl-C closes with 1000, twice: at once. Ends with 0 if it was "
+    "closed with 1000, 1001, no code or that of /close; else with 1, and with 2 for a wrong flag.";
 
 struct Wishes {
     std::string url;
@@ -175,6 +175,7 @@ public:
     }
     void interrupt() {
         tell("");
+        if (!connection_->is_open()) return connection_->abort();
         close(1000, {});
     }
 
