@@ -177,6 +177,12 @@ class CommandTest(unittest.TestCase):
         code, output, _ = self.talk(b"\n".join(lines))
         self.assertEqual((code, output.encode()), (0, b"".join(line + b"\n" for line in lines)))
 
+    def test_a_line_that_is_too_long_is_told_of_and_not_kept(self):
+        too_long = b"x" * (65 << 20)
+        code, output, errors = self.talk(b"first\n" + too_long + b"\nlast\n" + too_long)
+        self.assertEqual((code, output), (0, "first\nlast\n"))
+        self.assertEqual(errors.count("not sent: a line of more than 67108864 bytes\n"), 2)
+
     def test_a_text_is_printed_whole(self):
         async def send(socket):
             await socket.send("before\0behind")
@@ -221,7 +227,8 @@ class CommandTest(unittest.TestCase):
             process.send_signal(signal.SIGINT)
             began = time.monotonic()
             return *await end_of(process), time.monotonic() - began
-        code, _, errors, seconds = self.with_client(ignore, interrupt_twice, subprocess.DEVNULL, "--wait", "600", "--trace")
+        code, _, errors, seconds = self.with_client(ignore, interrupt_twice, subprocess.DEVNULL, "--wait", "600",
+                                                    "--trace")
         self.assertEqual(code, 1)
         self.assertIn("closed: 1006", errors)
         self.assertLess(seconds, 8, "it waits 10 s for a server's Close")

@@ -19,6 +19,8 @@ using namespace stepwise;
 
 namespace {
 
+constexpr std::size_t line_bytes_max = std::size_t{64} << 20;
+
 constexpr std::string_view help_text =
     "WebSocket client: sends the lines of stdin, prints the messages that come. In a line: /close [CODE [REASON]], "
     "/binary HEX, // for a text that begins with /. Ctrl-C closes with 1000, twice: at once. Ends with 0 if it was "
@@ -109,21 +111,28 @@ private:
     }
     // The next line of what was read; the last one needs no end. Nothing: more must be read.
     std::optional<std::string> cut() {
-        std::size_t line_end = text_.find('\n', searched_);
-        if (line_end == std::string::npos && ended_ && begin_ < text_.size()) line_end = text_.size();
-        if (line_end == std::string::npos) {
-            text_.erase(0, std::exchange(begin_, 0));
-            searched_ = text_.size();
-            return std::nullopt;
+        for (;;) {
+            std::size_t line_end = text_.find('\n', searched_);
+            if (line_end == std::string::npos && ended_ && begin_ < text_.size()) line_end = text_.size();
+            if (line_end == std::string::npos) break;
+            std::string line = text_.substr(begin_, line_end - begin_);
+            begin_ = searched_ = std::min(line_end + 1, text_.size());
+            if (!std::exchange(skips_, false)) return line;
         }
-        std::string line = text_.substr(begin_, line_end - begin_);
-        begin_ = searched_ = std::min(line_end + 1, text_.size());
-        return line;
+        text_.erase(0, std::exchange(begin_, 0));
+        if (text_.size() > line_bytes_max) {
+            if (!std::exchange(skips_, true))
+                tell(fmt::format("not sent: a line of more than {} bytes", line_bytes_max));
+            text_.clear();
+        }
+        searched_ = text_.size();
+        return std::nullopt;
     }
 
     std::string text_;
     std::size_t begin_ = 0;     // of the next line
     std::size_t searched_ = 0;  // there is no end of it before
+    bool skips_ = false;        // what comes, up to the end of a line that was too long
     bool ended_ = false;
 };
 
