@@ -102,6 +102,13 @@ void Connection::set_nodelay(bool on) noexcept {
 
 void Connection::received(std::span<char> bytes) {
     active_ = true;
+    if (unread_ != nullptr) [[unlikely]] {  // they were on their way when reading stopped
+        const std::span<char> before = protocol_.take_unread();
+        auto all = std::make_unique<std::vector<char>>(before.begin(), before.end());
+        all->insert(all->end(), bytes.begin(), bytes.end());
+        unread_ = std::move(all);
+        return protocol_.receive_data(*unread_);
+    }
     protocol_.receive_data(bytes);
     {
         Call call(*this);
@@ -110,11 +117,29 @@ void Connection::received(std::span<char> bytes) {
     end_if_over();
 }
 
+// Called where no message waits any more, or none is wanted. The object stays.
+void Connection::go_on() {
+    if (unread_ == nullptr || in_events_ || !transport_) return;
+    Call call(*this);
+    handle_events();
+    if (!protocol_.has_unread()) unread_.reset();
+    update_reading();
+}
+
+bool Connection::is_behind() const noexcept {
+    return waiting_count_ > options_.waiting_messages_max || waiting_bytes_ > options_.waiting_bytes_max;
+}
+
 void Connection::handle_events() {
     for (;;) {
         Protocol::Event event = protocol_.next_event();
         if (const auto* message = std::get_if<Protocol::Message>(&event)) {
             handle(*message);
+            // One read may unpack to a thousand times its size.
+            if (is_behind() && state_ == State::open) {
+                keep_unread();
+                break;
+            }
         } else if (std::holds_alternative<NeedMore>(event)) {
             break;
         } else if (const auto* ping = std::get_if<Protocol::Ping>(&event)) {
@@ -195,28 +220,10 @@ void Connection::push(MessageView view) {
     ++waiting_count_;
 }
 
-std::optional<Message> Connection::pop() {
-    if (first_waiting_ == nullptr) {
-        if (close_waits_) answer_close();
-        return std::nullopt;
-    }
-    std::unique_ptr<Waiting> waiting(first_waiting_);
-    first_waiting_ = waiting->next;
-    if (first_waiting_ == nullptr) last_waiting_ = nullptr;
-    waiting_bytes_ -= waiting->message.data().size();
-    --waiting_count_;
-    update_reading();
-    return std::move(waiting->message);
-}
-
-void Connection::drop_waiting() noexcept {
-    while (first_waiting_ != nullptr) static_cast<void>(pop());
-}
-
 // Backpressure both ways: the face that is behind, and the peer that does not take what we send, stop our reading.
 void Connection::update_reading() {
     if (!transport_) return;
-    bool behind = waiting_count_ > options_.waiting_messages_max || waiting_bytes_ > options_.waiting_bytes_max;
+    bool behind = unread_ != nullptr || is_behind();
     // A server lets a peer wait that asks for more than it reads. Did a client do so, too, two that both have much to
     // say would wait for each other; its own outbox is kept in bounds by send(), and here but by what answers pings.
     bool full = protocol_.role() == Role::client ? transport_->queued_bytes() >= options_.queued_bytes_max
@@ -262,6 +269,10 @@ void Connection::start_close(CloseCode code, std::string_view reason) {
     close_code_ = code;
     close_reason_ = reason;
     arm_close_timer();
+    if (unread_ != nullptr && !in_events_) {
+        goes_on_ = true;
+        end_later();
+    }
     update_reading();  // the peer's Close must be seen
 }
 
@@ -270,7 +281,9 @@ void Connection::arm_close_timer() {
 }
 
 void Connection::close_timed_out(Timer& timer) noexcept {
-    static_cast<Connection&>(timer).end_later();
+    auto& self = static_cast<Connection&>(timer);
+    self.goes_on_ = false;
+    self.end_later();
 }
 
 void Connection::end_later() noexcept {
@@ -281,7 +294,9 @@ void Connection::end_later() noexcept {
 void Connection::run_end(ReadyNode& node) {
     auto& self = static_cast<Connection&>(node);
     self.end_queued_ = false;
-    if (self.state_ == State::closing) {  // the close handshake was not finished in time
+    if (std::exchange(self.goes_on_, false)) {
+        self.go_on();
+    } else if (self.state_ == State::closing) {  // the close handshake was not finished in time
         self.transport_->abort();
         self.shut(CloseCode::abnormal_closure, {});
     }

@@ -40,7 +40,7 @@ struct ConnectionOptions {
     // Pages of these origins may connect too, "https://example.com", beside those that check_origin lets in.
     std::vector<std::string> allowed_origins;
     net::TransportOptions transport;
-    // Messages that wait for the face: above either, reading stops.
+    // Messages that wait for the face: above either, no further one is unpacked, and reading stops.
     std::size_t waiting_messages_max = 64;
     std::size_t waiting_bytes_max = 256 * 1024;
     // Bytes that may wait for the peer. send() waits long before; of a write_message beyond it `when_full` decides.
@@ -163,6 +163,10 @@ private:
 
     trace::Tracer* traced() const noexcept { return transport_ ? transport_->tracer() : nullptr; }
     void handle_events();
+    // What was received and left unread, while many messages waited.
+    void go_on();
+    bool is_behind() const noexcept;
+    void keep_unread();
     void handle(const Protocol::Message& message);
     void handle(const Protocol::Close& close);
     void answer_close();
@@ -209,6 +213,7 @@ private:
     std::string_view subprotocol_;
     std::string close_reason_;
     std::unique_ptr<Backlog, DropBacklog> backlog_;
+    std::unique_ptr<std::vector<char>> unread_;  // lent to the protocol
     Waiting* first_waiting_ = nullptr;
     Waiting* last_waiting_ = nullptr;
     std::size_t waiting_bytes_ = 0;
@@ -230,6 +235,7 @@ private:
     bool face_told_ = false;
     bool face_done_ = false;
     bool end_queued_ = false;
+    bool goes_on_ = false;    // instead of the end that is queued
     bool in_events_ = false;  // somebody calls the face: the object must outlive that
 };
 

@@ -1,10 +1,38 @@
-// What a coroutine awaits of a connection: the next message, and room for one more.
+// What waits for the face; and what a coroutine awaits of a connection: the next message, and room for one more.
 #include <stepwise/runtime/wait_description.hpp>
 #include <stepwise/ws/connection.hpp>
 
 #include <fmt/format.h>
 
 namespace stepwise::ws {
+
+// The bytes are the transport's: they go when received() returns.
+void Connection::keep_unread() {
+    const std::span<char> bytes = protocol_.take_unread();
+    if (bytes.empty()) return;
+    if (unread_ != nullptr) return protocol_.receive_data(bytes);
+    unread_ = std::make_unique<std::vector<char>>(bytes.begin(), bytes.end());
+    protocol_.receive_data(*unread_);
+}
+
+std::optional<Message> Connection::pop() {
+    if (first_waiting_ == nullptr) go_on();
+    if (first_waiting_ == nullptr) {
+        if (close_waits_) answer_close();
+        return std::nullopt;
+    }
+    std::unique_ptr<Waiting> waiting(first_waiting_);
+    first_waiting_ = waiting->next;
+    if (first_waiting_ == nullptr) last_waiting_ = nullptr;
+    waiting_bytes_ -= waiting->message.data().size();
+    --waiting_count_;
+    update_reading();
+    return std::move(waiting->message);
+}
+
+void Connection::drop_waiting() noexcept {
+    while (first_waiting_ != nullptr) static_cast<void>(pop());
+}
 
 Connection::Receive::~Receive() {
     if (task_ != nullptr && connection_.receiver_ == this) connection_.receiver_ = nullptr;
@@ -17,6 +45,7 @@ bool Connection::Receive::start(TaskBase& task, std::source_location where) {
     task_ = &task;
     interrupted_ = task.cancel_pending();
     if (interrupted_) return false;
+    if (connection_.first_waiting_ == nullptr) connection_.go_on();
     if (connection_.first_waiting_ == nullptr && connection_.close_waits_) connection_.answer_close();
     if (connection_.first_waiting_ != nullptr || connection_.state_ == State::closed) return task.finished_at_once();
     if (connection_.receiver_ != nullptr) throw std::logic_error("ws: two tasks receive on one connection");

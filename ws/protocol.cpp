@@ -70,6 +70,11 @@ void Protocol::receive_data(std::span<char> bytes) {
     input_ = bytes;
 }
 
+std::span<char> Protocol::take_unread() {
+    if (joined_delivered_) drop_delivered();
+    return std::exchange(input_, {});
+}
+
 Protocol::Event Protocol::next_event() {
     if (joined_delivered_) drop_delivered();
     if (Message message; take_short_message(message)) {

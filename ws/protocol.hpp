@@ -100,6 +100,10 @@ public:
     // again. Messages that arrive after our own Close are still given; their owner may drop them.
     [[nodiscard]] Event next_event();
 
+    // After a Message: those of the lent bytes that are not read yet, to be lent again. Views are gone.
+    [[nodiscard]] std::span<char> take_unread();
+    bool has_unread() const { return !input_.empty(); }
+
     // Each send appends one whole frame and says true; or it writes nothing and says false, because the connection
     // no longer takes such a frame: messages after our Close, pings and pongs once both Closes went, anything but a
     // Close after an error.

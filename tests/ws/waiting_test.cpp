@@ -1,0 +1,145 @@
+// What arrives faster than the face takes it: how much is unpacked, and what becomes of the rest.
+#include <stepwise/tests/ws/support.hpp>
+
+#include <stepwise/ws/deflate.hpp>
+
+#include <doctest/doctest.h>
+
+using namespace ws_test;
+using ws::Connection;
+
+namespace {
+
+// A million bytes in one frame of a thousand.
+std::string packed_frame(char letter) {
+    const std::string message(1'000'000, letter);
+    const std::optional<std::string_view> packed = ws::pack_alone(message, 15, {});
+    REQUIRE(packed.has_value());
+    std::string bytes;
+    net::StringSink sink(bytes);
+    ws::append_frame(sink, Opcode::text, *packed, true, ws::MaskKey{}, ws::rsv1);
+    return bytes;
+}
+
+class Slow : public ws::WebSocketHandler {
+public:
+    Slow(Gate& gate, Log& log) : gate_(gate), log_(log) {}
+    Coro<void> on_message(ws::Message message) {
+        Future<void> opened = gate_.arrive();
+        if (gate_.arrived == 1) co_await opened;
+        log_.push_back(std::to_string(message.data().size()) + message.data().front());
+    }
+
+private:
+    Gate& gate_;
+    Log& log_;
+};
+
+Coro<void> receive_behind(Gate& gate, Log& log, Connection& connection) {
+    Future<void> opened = gate.arrive();
+    co_await opened;
+    while (auto message = co_await connection.receive()) {
+        log.push_back(std::to_string(message->data().size()) + message->data().front());
+    }
+}
+
+Coro<void> return_behind(Gate& gate, Connection&) {
+    Future<void> opened = gate.arrive();
+    co_await opened;
+}
+
+struct Behind : WsServed {
+    Behind() {
+        http::Router router;
+        router.get("/handler", ws::handler<Slow>(ws::ConnectionOptions(), std::ref(gate), std::ref(log)));
+        router.get("/coroutine", ws::coroutine([this](Connection& c) { return receive_behind(gate, log, c); }));
+        router.get("/returns", ws::coroutine([this](Connection& c) { return return_behind(gate, c); }));
+        serve(std::move(router));
+    }
+    ~Behind() { server.reset(); }
+
+    // All in one read, and a ping behind each message: a pong tells that what came before it was unpacked.
+    Peer open_and_send(std::string_view path) {
+        Peer peer = connect();
+        peer.send(handshake(path, "Sec-WebSocket-Extensions: permessage-deflate\r\n"));
+        REQUIRE(peer.read_until("\r\n\r\n").find("permessage-deflate") != std::string::npos);
+        std::string bytes;
+        for (const char letter : {'a', 'b', 'c', 'd', 'e'}) {
+            bytes += packed_frame(letter) + client_frame(Opcode::ping, {&letter, 1});
+        }
+        peer.send(bytes + close_frame(1000));
+        settle();
+        return peer;
+    }
+
+    Gate gate{*this};
+};
+
+const Log all_five{"1000000a", "1000000b", "1000000c", "1000000d", "1000000e"};
+
+}  // namespace
+
+TEST_CASE("messages that nobody takes are not unpacked: what one read brings waits as it came") {
+    for (const char* path : {"/handler", "/coroutine"}) {
+        CAPTURE(path);
+        Behind scene;
+        Peer client = scene.open_and_send(path);
+        char byte = 0;
+        REQUIRE(calls::recv(client.fd(), &byte, 1) < 0);
+        scene.gate.open();
+        for (const char* pong : {"pong:a", "pong:b", "pong:c", "pong:d", "pong:e"}) CHECK(read_frame(client) == pong);
+        CHECK(read_frame(client) == "close:1000");
+        scene.run_until_gone();
+        CHECK(scene.log == all_five);
+    }
+}
+
+TEST_CASE("messages that were not unpacked go with the connection, and the Close frame behind them is seen") {
+    Behind scene;
+    Peer client = scene.open_and_send("/returns");
+    const TimePoint before = scene.loop().time();
+    std::string last;
+    SUBCASE("it returns") {
+        scene.gate.open();
+        while (last.find("close") == std::string::npos) last = read_frame(client);
+        CHECK(last == "close:1000");
+    }
+    SUBCASE("the client is gone") {
+        client.reset();
+        scene.gate.open();
+    }
+    scene.run_until_gone();
+    CHECK(scene.loop().time() - before < 5s);
+}
+
+TEST_CASE("many messages in one read are given in their order, each once, however few may wait") {
+    WsServed scene;
+    struct Programs {
+        static Coro<void> joins(Log& log, Connection& connection) {
+            log.emplace_back();
+            while (auto message = co_await connection.receive()) {
+                log.back() += message->data();
+                connection.write_message(message->data());
+            }
+        }
+    };
+    ws::ConnectionOptions options;
+    options.waiting_messages_max = 2;
+    http::Router router;
+    router.get("/", ws::coroutine([&](Connection& c) { return Programs::joins(scene.log, c); }, options));
+    scene.serve(std::move(router));
+    Peer client = scene.open();
+    std::string bytes;
+    std::string expected;
+    for (int number = 0; number < 100; ++number) {
+        bytes += text_frame(std::to_string(number));
+        expected += std::to_string(number);
+    }
+    bytes += close_frame(1000);
+    client.send(bytes);
+    for (int number = 0; number < 100; ++number) CHECK(read_frame(client) == "text:" + std::to_string(number));
+    CHECK(read_frame(client) == "close:1000");
+    scene.run_until_gone();
+    CHECK(scene.log == Log{expected});
+    scene.server.reset();
+}
