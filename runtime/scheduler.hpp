@@ -48,8 +48,8 @@ public:
 
     // Throws std::logic_error naming `call` when this is not the loop's thread (law 5).
     void check_thread(const char* call) const {
-        if (detail::running_scheduler != this) [[unlikely]]
-            check_thread_outside(call);
+        if (detail::running_scheduler != this && !on_owner_thread()) [[unlikely]]
+            throw_wrong_thread(call);
     }
 
     // Tells the loop's exception handler, or stderr where no loop runs, about an error that nobody will look at.
@@ -58,7 +58,7 @@ public:
 protected:
     ~Scheduler() = default;
 
-    void check_thread_outside(const char* call) const;
+    [[noreturn]] static void throw_wrong_thread(const char* call);
 
     friend class TaskBase;
 

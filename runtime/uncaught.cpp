@@ -34,9 +34,7 @@ void report_on_stderr(const std::exception_ptr& error, std::string_view where) n
 
 }  // namespace
 
-// Outside of the loop's turns.
-void Scheduler::check_thread_outside(const char* call) const {
-    if (on_owner_thread()) return;
+void Scheduler::throw_wrong_thread(const char* call) {
     std::string where = detail::first_place_of_program(detail::capture_stack());
     throw std::logic_error(
         fmt::format("{} was called from a thread that is not the loop's. "
