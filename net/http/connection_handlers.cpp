@@ -60,9 +60,10 @@ Coro<void> Connection::run_coroutine(std::unique_ptr<ServedRequest> exchange) {
     Response response;
     std::string stood;
     try {
+        // Awaited where it stands: a Coro that is moved from may be gone, with its frame, before its place is noted.
         Coro<Response> handling = std::get<CoroHandler>(*exchange->route.handler)(exchange->request);
         NotesPlace notes_place(handling.promise(), stood);
-        response = co_await std::move(handling);
+        response = co_await handling;
     } catch (const CancelledError&) {
         throw;
     } catch (...) {
@@ -143,16 +144,16 @@ Coro<void> call_streams(ServedRequest& exchange, std::string& stood) {
     if (const auto* reads = std::get_if<BodyHandler>(&handler)) {
         Coro<Response> handling = (*reads)(request, streams.body);
         NotesPlace notes_place(handling.promise(), stood);
-        Response response = co_await std::move(handling);
+        Response response = co_await handling;
         streams.writer.head() = std::move(response);
     } else if (const auto* writes = std::get_if<WriterHandler>(&handler)) {
         Coro<void> handling = (*writes)(request, streams.writer);
         NotesPlace notes_place(handling.promise(), stood);
-        co_await std::move(handling);
+        co_await handling;
     } else {
         Coro<void> handling = std::get<StreamHandler>(handler)(request, streams.body, streams.writer);
         NotesPlace notes_place(handling.promise(), stood);
-        co_await std::move(handling);
+        co_await handling;
     }
 }
 

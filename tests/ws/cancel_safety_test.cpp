@@ -40,7 +40,9 @@ class OnAConnection : public Subject {
 public:
     explicit OnAConnection(Stage& stage) : Subject(stage) {
         http::Router router;
-        router.get("/", ws::handler<Remembers>(ws::ConnectionOptions(), std::ref(room_)));
+        ws::ConnectionOptions options;
+        options.protocol.compression.enabled = false;  // what fills the kernel's buffers is to stay large
+        router.get("/", ws::handler<Remembers>(options, std::ref(room_)));
         server_.emplace(loop(), std::move(router));
         url_ = "ws://" + server_->listen(net::Address::tcp("127.0.0.1", 0)).to_string() + "/";
         room_.may_take.set();
