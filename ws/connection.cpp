@@ -143,7 +143,7 @@ void Connection::handle_events() {
         } else if (std::holds_alternative<NeedMore>(event)) {
             break;
         } else if (const auto* ping = std::get_if<Protocol::Ping>(&event)) {
-            if (transport_) static_cast<void>(protocol_.send_pong(*transport_, ping->payload));
+            answer(*ping);
             if (state_ == State::open) face_->pinged(*this, ping->payload);
         } else if (const auto* pong = std::get_if<Protocol::Pong>(&event)) {
             handle(*pong);
@@ -226,9 +226,11 @@ void Connection::update_reading() {
     bool behind = unread_ != nullptr || is_behind();
     // A server lets a peer wait that asks for more than it reads. Did a client do so, too, two that both have much to
     // say would wait for each other; its own outbox is kept in bounds by send(), and here but by what answers pings.
+    // Nor does who may drop messages: its transport can be full for ever.
     bool full = protocol_.role() == Role::client ? transport_->queued_bytes() >= options_.queued_bytes_max
                                                  : transport_->is_full();
-    bool pause = state_ == State::open && (behind || full);
+    bool waits = full && options_.when_full == WhenFull::close;
+    bool pause = state_ == State::open && (behind || waits);
     if (pause == reading_paused_) return;
     reading_paused_ = pause;
     if (pause) {

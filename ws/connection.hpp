@@ -30,7 +30,8 @@ namespace stepwise::ws {
 enum class WhenFull : std::uint8_t {
     close,        // the connection ends (1013)
     drop_newest,  // this message is not sent
-    drop_oldest,  // those that have waited longest are not
+    drop_oldest,  // those that have waited longest are not, but for send()'s while it waits
+    // With either of these it goes on reading meanwhile, and answers one ping a second at most.
 };
 
 struct ConnectionOptions {
@@ -78,9 +79,9 @@ public:
     class Receive;
     Receive receive() noexcept;
 
-    // Sends, and waits while more than the high water is queued. ConnectionClosed if the connection is closed, before
-    // or meanwhile. Cancel-safe in that the message is queued once, whole, or not at all. The bytes are copied at the
-    // call.
+    // Sends, and waits while more than the high water is queued before the end of this message. ConnectionClosed if the
+    // connection is closed, before or meanwhile. Cancel-safe in that the message is queued once, whole, or not at all.
+    // The bytes are copied at the call.
     class Send;
     Send send(std::string_view text);
     Send send_binary(std::string_view bytes);
@@ -189,8 +190,12 @@ private:
     bool write(std::string_view data, bool binary, bool by_sender);
     bool must_hold() const noexcept;
     bool written() noexcept;
+    bool hold(MessageView view, const SharedMessage* shared, bool by_sender);
+    void let_drop_sent() noexcept;
     void put(const SharedMessage& message);
     void drain_backlog(bool all);
+    void answer(const Protocol::Ping& ping);
+    void wake_sender_if_sent() noexcept;
     void shut(CloseCode code, std::string_view reason) noexcept;
     void end(CloseCode code, std::string_view reason) noexcept;
     void end_later() noexcept;
@@ -222,6 +227,7 @@ private:
     Send* sender_ = nullptr;
     std::uint64_t acknowledged_bytes_ = 0;  // when the ping was sent, and with it
     TimePoint ping_sent_{};                 // no pong has come for it
+    TimePoint next_pong_{};                 // behind a full transport, no earlier
     std::uint32_t pings_sent_ = 0;
     Duration round_trip_time_{};
     std::uint32_t dropped_messages_ = 0;
@@ -289,6 +295,7 @@ private:
 
     Connection& connection_;
     TaskBase* task_ = nullptr;
+    std::size_t bytes_behind_ = 0;  // queued after this message
     bool queued_;
     bool interrupted_ = false;
 };

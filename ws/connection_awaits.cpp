@@ -112,6 +112,7 @@ void Connection::Send::cancelled(Suspension& suspension) noexcept {
     auto& self = static_cast<Send&>(suspension);
     self.interrupted_ = true;
     self.connection_.sender_ = nullptr;
+    self.connection_.let_drop_sent();
     self.task_->wakeup();
 }
 

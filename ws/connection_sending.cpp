@@ -2,6 +2,7 @@
 #include <stepwise/net/backpressure.hpp>
 #include <stepwise/ws/connection.hpp>
 
+#include <algorithm>
 #include <deque>
 
 namespace stepwise::ws {
@@ -12,10 +13,12 @@ struct Connection::Backlog {
     struct Held {
         Message message;
         SharedMessage shared;  // where it has a size, this one
+        bool by_sender = false;
         std::size_t size() const { return shared.size() != 0 ? shared.plain.size() : message.data().size(); }
     };
 
     void push(Held held) {
+        if (held.by_sender) ++sender_messages;
         bytes += held.size();
         messages.push_back(std::move(held));
     }
@@ -23,11 +26,24 @@ struct Connection::Backlog {
         Held first = std::move(messages.front());
         messages.pop_front();
         bytes -= first.size();
+        if (first.by_sender) --sender_messages;
         return first;
+    }
+
+    // Of those that may be dropped.
+    enum class Dropped : std::uint8_t { none, newest, older };
+    Dropped drop_oldest() {
+        const auto oldest = std::find_if(messages.begin(), messages.end(), [](const Held& h) { return !h.by_sender; });
+        if (oldest == messages.end()) return Dropped::none;
+        const bool is_newest = std::next(oldest) == messages.end();
+        bytes -= oldest->size();
+        messages.erase(oldest);
+        return is_newest ? Dropped::newest : Dropped::older;
     }
 
     std::deque<Held> messages;
     std::size_t bytes = 0;
+    std::size_t sender_messages = 0;
 };
 
 void Connection::DropBacklog::operator()(Backlog* backlog) const noexcept {
@@ -53,6 +69,7 @@ bool Connection::may_write(bool by_sender) {
     check_thread();
     if (state_ != State::open) return false;
     if (by_sender || options_.when_full != WhenFull::drop_newest) return true;
+    wake_sender_if_sent();
     if (transport_->queued_bytes() <= options_.queued_bytes_max) return true;
     ++dropped_messages_;
     return false;
@@ -68,15 +85,33 @@ bool Connection::written() noexcept {
         if (transport_->queued_bytes() > options_.queued_bytes_max) too_slow();
         return state_ == State::open;
     }
-    if (backlog_ == nullptr) return true;
-    const std::uint32_t dropped_before = dropped_messages_;
-    while (backlog_->bytes > options_.queued_bytes_max) {
-        static_cast<void>(backlog_->pop());
+    return true;
+}
+
+// Drops what has waited longest, but nothing that send() gave. False: this message was not kept.
+bool Connection::hold(MessageView view, const SharedMessage* shared, bool by_sender) {
+    Backlog::Held held{shared == nullptr ? Message(view) : Message(), shared == nullptr ? SharedMessage() : *shared,
+                       by_sender};
+    if (!by_sender && held.size() > options_.queued_bytes_max) {
         ++dropped_messages_;
+        return false;
     }
-    if (!backlog_->messages.empty()) return true;
-    backlog_.reset();
-    return dropped_messages_ == dropped_before;
+    if (backlog_ == nullptr) backlog_.reset(new Backlog);
+    backlog_->push(std::move(held));
+    while (backlog_->bytes > options_.queued_bytes_max) {
+        const Backlog::Dropped dropped = backlog_->drop_oldest();
+        if (dropped == Backlog::Dropped::none) break;
+        ++dropped_messages_;
+        if (dropped == Backlog::Dropped::newest) return false;
+    }
+    return true;
+}
+
+// Who waited for them was cancelled: they are messages like others.
+void Connection::let_drop_sent() noexcept {
+    if (backlog_ == nullptr || backlog_->sender_messages == 0) return;
+    for (Backlog::Held& held : backlog_->messages) held.by_sender = false;
+    backlog_->sender_messages = 0;
 }
 
 // `by_sender`: by send(), which has waited for the one before: that is not dropped as the newest.
@@ -84,12 +119,10 @@ bool Connection::write(std::string_view data, bool binary, bool by_sender) {
     if (!may_write(by_sender)) return false;
     const Opcode opcode = binary ? Opcode::binary : Opcode::text;
     if (traced() != nullptr) trace::ws_frame(*traced(), trace::Way::out, static_cast<std::uint8_t>(opcode), data);
-    if (must_hold()) {
-        if (backlog_ == nullptr) backlog_.reset(new Backlog);
-        backlog_->push({Message(MessageView{data, !binary}), {}});
-    } else if (!protocol_.send_message(*transport_, opcode, data)) {
-        return false;
-    }
+    if (must_hold()) return hold({data, !binary}, nullptr, by_sender);
+    const std::size_t before = transport_->queued_bytes();
+    if (!protocol_.send_message(*transport_, opcode, data)) return false;
+    if (sender_ != nullptr) sender_->bytes_behind_ += transport_->queued_bytes() - before;
     return written();
 }
 
@@ -99,12 +132,10 @@ bool Connection::write_message(const SharedMessage& message) {
         const std::string_view frame = message.plain.view();
         trace::ws_frame(*traced(), trace::Way::out, static_cast<std::uint8_t>(frame.front() & 0x0F), frame);
     }
-    if (must_hold()) {
-        if (backlog_ == nullptr) backlog_.reset(new Backlog);
-        backlog_->push({Message(), message});
-    } else {
-        put(message);
-    }
+    if (must_hold()) return hold({}, &message, false);
+    const std::size_t before = transport_->queued_bytes();
+    put(message);
+    if (sender_ != nullptr) sender_->bytes_behind_ += transport_->queued_bytes() - before;
     return written();
 }
 
@@ -147,10 +178,28 @@ Connection::Send Connection::send_binary(std::string_view bytes) {
     return Send(*this, write(bytes, true, true));
 }
 
+// A sender waits for its own message only: others may keep the transport full for as long as they come.
 void Connection::drained() {
     drain_backlog(false);
-    if (sender_ != nullptr && (!transport_ || !transport_->is_full())) std::exchange(sender_, nullptr)->wake();
+    const bool is_held = backlog_ != nullptr && backlog_->sender_messages != 0;
+    if (sender_ != nullptr && !is_held) std::exchange(sender_, nullptr)->wake();
     update_reading();
+}
+
+// With drop_newest drained() may never come.
+void Connection::wake_sender_if_sent() noexcept {
+    if (sender_ == nullptr || transport_->queued_bytes() > sender_->bytes_behind_) return;
+    std::exchange(sender_, nullptr)->wake();
+}
+
+// While a peer does not take what is queued, one ping a second is answered: else what it asks for had no end.
+void Connection::answer(const Protocol::Ping& ping) {
+    if (!transport_) return;
+    if (options_.when_full != WhenFull::close && transport_->is_full()) {
+        if (loop_.time() < next_pong_) return;
+        next_pong_ = loop_.time() + std::chrono::seconds(1);
+    }
+    static_cast<void>(protocol_.send_pong(*transport_, ping.payload));
 }
 
 }  // namespace stepwise::ws

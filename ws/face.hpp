@@ -30,7 +30,7 @@ public:
     // True: the message was dealt with in place. False: the connection keeps a copy, and has_waiting() follows.
     virtual bool message(Connection& connection, MessageView view) = 0;
     virtual void has_waiting(Connection& connection) = 0;
-    // As they come, also while messages wait. A ping has been answered.
+    // As they come, also while messages wait. A ping has been answered, where it is.
     virtual void pinged(Connection&, std::string_view) {}
     virtual void ponged(Connection&, std::string_view) {}
     // The connection is closed, for the reason that it tells; messages may still wait.

@@ -1,6 +1,8 @@
-// What arrives faster than the face takes it: how much is unpacked, and what becomes of the rest.
+// What waits in a connection: what arrives faster than the face takes it, and what is written beside a feed that keeps
+// the connection full.
 #include <stepwise/tests/ws/support.hpp>
 
+#include <stepwise/runtime/sleep.hpp>
 #include <stepwise/ws/deflate.hpp>
 
 #include <doctest/doctest.h>
@@ -141,5 +143,89 @@ TEST_CASE("many messages in one read are given in their order, each once, howeve
     CHECK(read_frame(client) == "close:1000");
     scene.run_until_gone();
     CHECK(scene.log == Log{expected});
+    scene.server.reset();
+}
+
+namespace {
+
+Coro<void> feed(Connection& connection) {
+    const std::string filler(100'000, 'f');
+    while (connection.is_open()) {
+        for (int count = 0; count < 3; ++count) connection.write_message(filler, true);
+        co_await sleep(0s);
+    }
+}
+
+Coro<void> answer_beside_a_feed(Log& log, Connection& connection) {
+    Task<void> feeding = EventLoop::current().create_task(feed(connection));
+    while (connection.dropped_messages() < 10) co_await sleep(0s);
+    log.emplace_back("full");
+    while (auto message = co_await connection.receive()) {
+        co_await connection.send(message->data());
+        log.push_back("sent " + std::string(message->data()));
+    }
+    log.push_back("closed " + code_text(connection.close_code()));
+    co_await feeding;
+}
+
+}  // namespace
+
+TEST_CASE("a connection that may drop hears its peer, and its send returns, while a feed keeps it full") {
+    for (const ws::WhenFull when_full : {ws::WhenFull::drop_newest, ws::WhenFull::drop_oldest}) {
+        CAPTURE(static_cast<int>(when_full));
+        WsServed scene;
+        ws::ConnectionOptions options;
+        options.when_full = when_full;
+        options.ping_interval_seconds = 0;
+        http::Router router;
+        router.get("/", ws::coroutine([&](Connection& c) { return answer_beside_a_feed(scene.log, c); }, options));
+        scene.serve(std::move(router));
+        Peer client = scene.open("/", 16 * 1024);
+        scene.run_until([&] { return !scene.log.empty(); });
+        std::string others;
+        const auto read_until = [&](const auto& done) {
+            for (int count = 0; count < 1000 && !done(); ++count) {
+                const std::string frame = read_frame(client);
+                if (!frame.starts_with("binary:")) others += frame + " ";
+            }
+            return done();
+        };
+        for (const char* word : {"one", "two"}) {
+            client.send(text_frame(word));
+            REQUIRE(read_until([&] { return scene.log.back() == std::string("sent ") + word; }));
+        }
+        for (int count = 0; count < 100; ++count) client.send(client_frame(Opcode::ping, "p"));
+        client.send(close_frame(4000));
+        REQUIRE(read_until([&] { return others.ends_with("close:4000 "); }));
+        CHECK(others == "text:one text:two pong:p close:4000 ");
+        CHECK(scene.log == Log{"full", "sent one", "sent two", "closed 4000"});
+        scene.run_until_gone();
+        scene.server.reset();
+    }
+}
+
+TEST_CASE("a message too long for the queue is dropped itself, not all that waits there") {
+    WsServed scene;
+    struct Programs {
+        static Coro<void> write(Log& log, Connection& connection) {
+            while (connection.dropped_messages() < 3) connection.write_message(std::string(100'000, 'x'), true);
+            const std::size_t queued = connection.queued_bytes();
+            CHECK_FALSE(connection.write_message(std::string(1'000'001, 'y'), true));
+            CHECK(connection.queued_bytes() == queued);
+            CHECK(connection.dropped_messages() == 4);
+            log.emplace_back("written");
+            co_return;
+        }
+    };
+    ws::ConnectionOptions options;
+    options.when_full = ws::WhenFull::drop_oldest;
+    options.queued_bytes_max = 1'000'000;
+    http::Router router;
+    router.get("/", ws::coroutine([&](Connection& c) { return Programs::write(scene.log, c); }, options));
+    scene.serve(std::move(router));
+    Peer client = scene.open("/", 16 * 1024);
+    scene.run_until([&] { return !scene.log.empty(); });
+    client.reset();
+    scene.run_until_gone();
     scene.server.reset();
 }
