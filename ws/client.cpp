@@ -219,7 +219,9 @@ Coro<ClientConnection> open(net::Url url, ConnectOptions& options) {
         }
         net::Url next = redirected(url, opening.location());
         if (!next.same_origin(url)) {
-            for (const char* name : {"Authorization", "Cookie"}) options.headers.erase(name);
+            for (const char* name : {"Authorization", "Proxy-Authorization", "Cookie", "Host"}) {
+                options.headers.erase(name);
+            }
         }
         url = std::move(next);
     }
