@@ -59,6 +59,7 @@ Coro<ClientConnection> Reconnecting::next() {
         std::exception_ptr error;
         try {
             ClientConnection connection = co_await connect(url_, options_.connect);
+            if (stopped_) break;  // what is let go of is closed
             opened_ = loop.time();
             has_opened_ = true;
             co_return connection;

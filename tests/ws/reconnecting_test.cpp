@@ -9,7 +9,8 @@ using namespace ws_test;
 TEST_CASE("a redirect is followed, so often, and not to where it may not lead") {
     Fake first;
     ws::ConnectOptions options;
-    options.headers.set("Authorization", "secret").set("X-Kind", "test");
+    options.headers.set("Authorization", "secret").set("X-Kind", "test").set("Host", "first.example");
+    options.headers.set("Proxy-Authorization", "secret");
     options.redirects_max = 2;
     Task<std::string> opening = first.loop().create_task(failure_of(first.url, options));
     const auto answer = [&](std::string_view location) {
@@ -44,6 +45,8 @@ TEST_CASE("a redirect is followed, so often, and not to where it may not lead") 
         Peer peer = first.accept();
         const std::string request = peer.read_until("\r\n\r\n");
         CHECK(request.find("Authorization") == std::string::npos);
+        CHECK(request.find("Host: first.example") == std::string::npos);
+        CHECK(request.find("Host: localhost") != std::string::npos);
         CHECK(request.find("X-Kind: test") != std::string::npos);
         peer.send(Fake::answer_to(request));
         CHECK(outcome() == "opened");
@@ -141,4 +144,24 @@ TEST_CASE("who connects again waits longer each time, at random, and gives up wh
         expected = "open after 0, open after 1, open after 1, stopped";
     }
     CHECK(outcome == expected);
+}
+
+TEST_CASE("who is stopped while it connects gets no connection, and the server a Close frame") {
+    struct Programs {
+        static Coro<void> next(ws::Reconnecting& server, bool& has_one) {
+            ClientConnection connection = co_await server.next();
+            has_one = connection != nullptr;
+        }
+    };
+    Fake fake;
+    ws::Reconnecting server = ws::reconnecting(fake.url);
+    bool has_one = true;
+    Task<void> trying = fake.loop().create_task(Programs::next(server, has_one));
+    Peer peer = fake.accept();
+    const std::string request = peer.read_until("\r\n\r\n");
+    server.stop();
+    peer.send(Fake::answer_to(request));
+    fake.run_until([&] { return trying.done(); });
+    CHECK_FALSE(has_one);
+    CHECK(peer.read(2)[0] == '\x88');
 }
