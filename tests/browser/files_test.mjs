@@ -18,8 +18,9 @@ const browser = await openBrowser();
 const page = await openPerson(browser, seen);
 await page.goto(`${server.url}/`);
 
+// Also while one page takes the place of another, which has nothing in it at first.
 const shows = (selector, pattern, where = page) => where.waitForFunction(([place, source]) =>
-  new RegExp(source).test(document.querySelector(place).textContent), [selector, pattern.source]);
+  new RegExp(source).test(document.querySelector(place)?.textContent ?? ""), [selector, pattern.source]);
 const names = (where = page) => where.$$eval("#shelf td a", links => links.map(link => link.textContent));
 const file = (name, text) => ({ name, mimeType: "text/plain", buffer: Buffer.from(text) });
 
@@ -90,6 +91,7 @@ async function checkLooks() {
     await shows("h1", /^How the shelf works$/);
     await page.click("header a");
     await shows("h1", /^A shelf of files$/);
+    await page.waitForLoadState();
   });
   await check("nothing sticks out sideways on a phone or a projector", async () => {
     for (const [place, viewport] of [["phone", phone], ["projector", projector]]) {
