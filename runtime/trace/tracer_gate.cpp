@@ -30,8 +30,9 @@ void Tracer::pass(Gate::Edge edge) noexcept {
 }
 
 void Tracer::hold() noexcept {
-    TimePoint began = loop_clock_->now();
     add_by(0, Kind::held, {});
+    // Behind the event's own time, or the time when it goes on could lie before it.
+    TimePoint began = loop_clock_->now();
     offer();
     gate_->wait_for_permit();
     while (gate_->waits_for_permit() && read_commands(-1)) {

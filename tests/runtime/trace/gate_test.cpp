@@ -86,6 +86,10 @@ Coro<void> sleeper(int rounds) {
     for (int round = 0; round < rounds; ++round) co_await sleep(1ms);
 }
 
+Coro<void> yielder(int rounds) {
+    for (int round = 0; round < rounds; ++round) co_await stepwise::sleep(0s);
+}
+
 // The program, on a thread of its own: `held` from the start.
 class Stage {
 public:
@@ -203,6 +207,25 @@ TEST_CASE("while a loop is held its clock stands: no timer comes due by that") {
                               [](const Record& event) { return event.kind == Kind::held && event.a >= 100'000'000; });
     REQUIRE(after != story.events.end());
     CHECK(after->t < added.a + 50'000'000);
+}
+
+TEST_CASE("time never goes back, however often a loop is held") {
+    Listener listener;
+    Stage stage(
+        listener, [](EventLoop& loop) { loop.run_until_complete(yielder(1000)); }, false);
+    listener.accept();
+    listener.read_until_held();
+    for (int stop = 0; stop < 1000; ++stop) {
+        listener.say("step handle\n");
+        listener.read_until_held();
+    }
+    listener.say("continue\n");
+    Story& story = listener.read_to_end();
+    CHECK(story.reader.complete());
+    std::int64_t back_ns = 0;
+    for (std::size_t index = 1; index < story.events.size(); ++index)
+        back_ns = std::max(back_ns, story.events[index - 1].t - story.events[index].t);
+    CHECK(back_ns == 0);
 }
 
 TEST_CASE("a listener that goes away lets the loop go, and the program runs on") {
