@@ -47,7 +47,8 @@ struct ConnectionOptions {
     // Bytes that may wait for the peer. send() waits long before; of a write_message beyond it `when_full` decides.
     std::size_t queued_bytes_max = 8 * 1024 * 1024;
     WhenFull when_full = WhenFull::close;
-    // A ping after so much silence, 0: none; then so long for any sign of life. Watched once a second.
+    // A ping after so much silence, 0: none; then so long for any sign of life. Watched once a second. While this end
+    // itself stops reading, its peer's silence does not count, but that it acknowledges nothing, the ping included.
     int ping_interval_seconds = 20;
     int ping_timeout_seconds = 20;
     // For the peer's half of the close handshake; and for a face to take the messages that came before the peer's
@@ -202,6 +203,8 @@ private:
     void tell_face() noexcept;
     void too_slow() noexcept;
     void arm_close_timer();
+    void send_keepalive();
+    bool acknowledges_more() const noexcept;
     void release_request() noexcept { request_.reset(); }
     // The face has returned, or will do no more: the object ends here if the connection is closed.
     void face_done() noexcept;
@@ -225,7 +228,7 @@ private:
     std::size_t waiting_count_ = 0;
     Receive* receiver_ = nullptr;
     Send* sender_ = nullptr;
-    std::uint64_t acknowledged_bytes_ = 0;  // when the ping was sent, and with it
+    std::uint64_t acknowledged_bytes_ = 0;  // when the ping was sent
     TimePoint ping_sent_{};                 // no pong has come for it
     TimePoint next_pong_{};                 // behind a full transport, no earlier
     std::uint32_t pings_sent_ = 0;
@@ -234,7 +237,8 @@ private:
     int last_activity_tick_;
     CloseCode close_code_ = CloseCode::abnormal_closure;
     State state_ = State::open;
-    bool active_ = false;  // since the last tick
+    std::uint8_t ping_bytes_ = 0;  // of the ping itself
+    bool active_ = false;          // since the last tick
     bool pinged_ = false;
     bool reading_paused_ = false;
     bool close_waits_ = false;  // the peer's, behind messages that the face has not taken

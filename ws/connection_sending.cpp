@@ -17,6 +17,11 @@ struct Connection::Backlog {
         std::size_t size() const { return shared.size() != 0 ? shared.plain.size() : message.data().size(); }
     };
 
+    // Messages of no bytes cost memory, too.
+    bool is_too_much(std::size_t bytes_max) const {
+        return bytes > bytes_max || (messages.size() > 1 && bytes + messages.size() * sizeof(Held) > bytes_max);
+    }
+
     void push(Held held) {
         if (held.by_sender) ++sender_messages;
         bytes += held.size();
@@ -98,7 +103,7 @@ bool Connection::hold(MessageView view, const SharedMessage* shared, bool by_sen
     }
     if (backlog_ == nullptr) backlog_.reset(new Backlog);
     backlog_->push(std::move(held));
-    while (backlog_->bytes > options_.queued_bytes_max) {
+    while (backlog_->is_too_much(options_.queued_bytes_max)) {
         const Backlog::Dropped dropped = backlog_->drop_oldest();
         if (dropped == Backlog::Dropped::none) break;
         ++dropped_messages_;

@@ -1,21 +1,24 @@
 #include <stepwise/ws/reconnecting.hpp>
 
 #include <fmt/format.h>
+#include <stepwise/net/http/tunnel.hpp>
 #include <stepwise/net/url.hpp>
 #include <stepwise/runtime/sleep.hpp>
 
 #include <algorithm>
 #include <exception>
+#include <stdexcept>
 #include <utility>
 
 namespace stepwise::ws {
 
 namespace {
 
-// A server that is there, and will say the same again.
-bool is_final(const HandshakeError& error) {
-    const bool is_refusal = error.status >= 400 && error.status < 500;
-    return is_refusal && error.status != 408 && error.status != 425 && error.status != 429;
+// Who answers so is there, and will say the same again. A 101 that opened nothing is no answer to what was asked.
+bool is_final(int status) {
+    if (status == 101) return true;
+    const bool is_refusal = status >= 400 && status < 500;
+    return is_refusal && status != 408 && status != 425 && status != 429;
 }
 
 }  // namespace
@@ -43,18 +46,30 @@ Duration Reconnecting::delay() const {
 
 void Reconnecting::failed(std::string why) {
     ++failures_;
+    waits_ = true;
     last_error_ = std::move(why);
+}
+
+// At the connection before: it has ended.
+void Reconnecting::look_back(TimePoint now) {
+    if (!std::exchange(has_opened_, false)) return;
+    const std::chrono::duration<double> held = now - opened_;
+    if (held >= options_.delay_max) {
+        failures_ = 0;
+        waits_ = true;  // a server that restarts loses all of its clients at once
+        last_error_ = "the connection ended";
+        return;
+    }
+    failed(fmt::format("{}: the connection ended after {:.3g} s", url_, held.count()));
+    if (is_enough()) throw std::runtime_error(last_error_);
 }
 
 Coro<ClientConnection> Reconnecting::next() {
     EventLoop& loop = EventLoop::current();
-    if (std::exchange(has_opened_, false)) {
-        const bool held = loop.time() - opened_ >= options_.delay_max;
-        failures_ = held ? 0 : failures_;
-        failed("the connection ended");
-    }
+    look_back(loop.time());
     while (!stopped_) {
-        if (failures_ != 0) co_await sleep(delay());
+        if (waits_) co_await sleep(delay());
+        waits_ = false;
         if (stopped_) break;
         std::exception_ptr error;
         try {
@@ -64,14 +79,18 @@ Coro<ClientConnection> Reconnecting::next() {
             has_opened_ = true;
             co_return connection;
         } catch (const HandshakeError& refusal) {
-            if (is_final(refusal)) throw;
+            if (is_final(refusal.status)) throw;
+            failed(refusal.what());
+            error = std::current_exception();
+        } catch (const http::TunnelRefused& refusal) {
+            if (is_final(refusal.status)) throw;
             failed(refusal.what());
             error = std::current_exception();
         } catch (const std::runtime_error& failure) {  // of the network, of the name, or the time
             failed(failure.what());
             error = std::current_exception();
         }
-        if (options_.failures_max != 0 && failures_ >= options_.failures_max) std::rethrow_exception(error);
+        if (is_enough()) std::rethrow_exception(error);
     }
     co_return nullptr;
 }

@@ -5,8 +5,9 @@
 //
 // After a failure it waits for first_delay, twice as long after each further one, never longer than delay_max; half of
 // that is sure, the rest drawn, so that the clients of a server that comes back do not come all at once. A connection
-// that held for delay_max begins a new row; one that ended before counts as a failure. What no waiting can cure is
-// thrown: a refusal (4xx but 408, 425 and 429). The loop's thread.
+// that held for delay_max ends a row of failures; one that ended before is a failure itself. What no waiting can cure
+// is thrown: a refusal by the server or a proxy (4xx but 408, 425 and 429), an answer that no WebSocket server gives (a
+// 101 with a wrong key, or with a subprotocol or an extension that was not asked for). The loop's thread.
 #pragma once
 
 #include <stepwise/ws/client.hpp>
@@ -20,7 +21,9 @@ struct ReconnectOptions {
     ConnectOptions connect;
     Duration first_delay = std::chrono::milliseconds(500);
     Duration delay_max = std::chrono::seconds(30);
-    int failures_max = 0;  // in a row; then the last one is thrown. 0: it never gives up
+    // In a row; then the last one is thrown, a std::runtime_error if that was a connection which ended. 0: it never
+    // gives up.
+    int failures_max = 0;
 };
 
 class Reconnecting {
@@ -39,7 +42,9 @@ public:
 
 private:
     Duration delay() const;
+    void look_back(TimePoint now);
     void failed(std::string why);
+    bool is_enough() const noexcept { return options_.failures_max != 0 && failures_ >= options_.failures_max; }
 
     std::string url_;
     ReconnectOptions options_;
@@ -47,6 +52,7 @@ private:
     TimePoint opened_{};  // the last connection
     int failures_ = 0;
     bool has_opened_ = false;
+    bool waits_ = false;  // before the next try
     bool stopped_ = false;
 };
 

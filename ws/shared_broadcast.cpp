@@ -30,7 +30,7 @@ public:
             return inbox_.clear();
         }
         inbox_.push_back({message, except});
-        waiting_bytes_ += message.size();
+        waiting_bytes_ += message.size() + sizeof(Waiting);  // or those of no bytes had no bound
     }
 
     // On the loop. Nobody joins or leaves meanwhile: the hooks of a member that ends by this are called later.

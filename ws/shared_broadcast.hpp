@@ -18,7 +18,8 @@ namespace stepwise::ws {
 
 class SharedBroadcast {
 public:
-    // Bytes of frames that may wait for one loop to come to them: each counts once, however many members it has.
+    // Bytes that may wait for one loop to come to them: each frame counts once, however many members it has, and what
+    // it costs to hold it.
     explicit SharedBroadcast(std::size_t waiting_bytes_max = 8 * 1024 * 1024);
     SharedBroadcast(const SharedBroadcast&) = delete;
     SharedBroadcast& operator=(const SharedBroadcast&) = delete;

@@ -31,8 +31,8 @@ Coro<void> open_tunnel(net::Stream& stream, net::Url proxy, net::Url url, std::s
     if (start != nullptr && start->head->switches_protocol()) co_return;
     const std::string why = start != nullptr ? fmt::format("{} {}", start->head->status(), start->head->reason())
                                              : std::string("no HTTP response");
-    throw std::system_error(std::make_error_code(std::errc::connection_refused),
-                            fmt::format("the proxy {} refuses a tunnel: {}", proxy.host_field(), why));
+    throw TunnelRefused(start != nullptr ? start->head->status() : 0,
+                        fmt::format("the proxy {} refuses a tunnel: {}", proxy.host_field(), why));
 }
 
 }  // namespace stepwise::http

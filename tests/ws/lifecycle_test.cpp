@@ -233,6 +233,44 @@ TEST_CASE("a peer that reads slowly and says nothing lives; one that has stopped
     CHECK(stopped.read_to_end().size() < 6 * 1024 * 1024);
 }
 
+TEST_CASE("a peer that answers lives while its own messages keep this end from reading, and is watched again then") {
+    struct Programs {
+        static Coro<void> takes_its_time(Gate& gate, Log& log, ws::Connection& connection) {
+            Future<void> opened = gate.arrive();
+            co_await opened;
+            int messages = 0;
+            while (auto message = co_await connection.receive()) ++messages;
+            log.push_back(std::to_string(messages) + " messages, " + code_text(connection.close_code()));
+        }
+    };
+    WsServed scene;
+    Gate gate(scene);
+    http::Router router;
+    router.get("/", ws::coroutine([&](ws::Connection& c) { return Programs::takes_its_time(gate, scene.log, c); }));
+    scene.serve(std::move(router));
+    Peer client = scene.open();
+    for (int number = 0; number < 100; ++number) client.send(text_frame("m"));
+    scene.settle();
+    int pongs = 0;
+    for (int round = 0; round < 30; ++round) {
+        scene.pass(5s);
+        for (std::string frames = client.read_now(); !frames.empty(); frames.erase(0, 6)) {
+            REQUIRE(frames.size() >= 6);
+            client.send(client_frame(Opcode::pong, frames.substr(2, 4)));
+            ++pongs;
+        }
+    }
+    CHECK(pongs > 2);
+    REQUIRE_FALSE(client.is_ended_now());
+    gate.open();
+    scene.settle();
+    scene.pass(15s);
+    CHECK(scene.log.empty());
+    scene.pass(60s);
+    CHECK(scene.log == Log{"100 messages, 1006"});
+    scene.server.reset();
+}
+
 TEST_CASE("pings and pongs are told to the hooks that want them, and the answered keepalive ping is timed") {
     Scene scene;
     Peer client = scene.open("/asks?Id=7");

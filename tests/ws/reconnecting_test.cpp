@@ -141,9 +141,80 @@ TEST_CASE("who connects again waits longer each time, at random, and gives up wh
             fake.settle();
         }
         fake.run_until([&] { return trying.done(); });
-        expected = "open after 0, open after 1, open after 1, stopped";
+        expected = "open after 0, open after 1, open after 0, stopped";
+    }
+    SUBCASE("after so many connections that ended at once, which are failures like others") {
+        options.failures_max = 3;
+        Task<void> trying = fake.loop().create_task(try_again(fake.url, options, outcome));
+        for (const int seconds : {0, 1, 2}) {
+            fake.pass(std::chrono::seconds(seconds));
+            Peer peer = fake.accept();
+            const std::string request = peer.read_until("\r\n\r\n");
+            if (seconds != 1) {
+                peer.send(Fake::answer_to(request));
+                fake.settle();
+                fake.pass(1s);
+            }
+            peer.reset();
+            fake.settle();
+        }
+        fake.run_until([&] { return trying.done(); });
+        CHECK(outcome.starts_with("open after 0, open after 2, " + fake.url + ": the connection ended after 1"));
+        expected = outcome;
     }
     CHECK(outcome == expected);
+}
+
+TEST_CASE("who connects again gives up at once where a proxy refuses, or what answers is no WebSocket server") {
+    Fake fake;
+    ws::ReconnectOptions options;
+    std::string outcome;
+    const auto outcome_of = [&](std::string_view url, const auto& answer) {
+        Task<void> trying = fake.loop().create_task(try_again(std::string(url), options, outcome));
+        Peer peer = fake.accept();
+        peer.send(answer(peer.read_until("\r\n\r\n")));
+        fake.run_until([&] { return trying.done(); });
+        return outcome;
+    };
+    SUBCASE("a proxy that wants to know who asks") {
+        options.connect.proxies.for_http("http" + fake.url.substr(2));
+        const auto answer = [](const std::string&) { return "HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n"; };
+        CHECK(outcome_of("ws://server.example/", answer).find("a tunnel: 407 Who are you") != std::string::npos);
+    }
+    SUBCASE("a subprotocol that was not asked for") {
+        const auto answer = [](const std::string& request) {
+            std::string head = Fake::answer_to(request);
+            return head.insert(head.size() - 2, "Sec-WebSocket-Protocol: other\r\n");
+        };
+        CHECK(outcome_of(fake.url, answer).ends_with("the subprotocol \"other\", which was not offered"));
+    }
+    SUBCASE("a key that does not answer ours") {
+        const auto answer = [](const std::string& request) {
+            std::string head = Fake::answer_to(request);
+            head[head.find("Accept: ") + 8] ^= 1;
+            return head;
+        };
+        CHECK(outcome_of(fake.url, answer).find("Sec-WebSocket-Accept does not answer our key") != std::string::npos);
+    }
+}
+
+TEST_CASE("who connects again tries once more where a proxy is busy") {
+    Fake fake;
+    ws::ReconnectOptions options;
+    options.first_delay = 1s;
+    options.connect.proxies.for_http("http" + fake.url.substr(2));
+    std::string outcome;
+    Task<void> trying = fake.loop().create_task(try_again("ws://server.example/", options, outcome));
+    for (int round = 0; round < 2; ++round) {
+        fake.pass(std::chrono::seconds(round));
+        Peer peer = fake.accept();
+        CHECK(peer.read_until("\r\n\r\n").starts_with("CONNECT "));
+        peer.send("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n");
+        fake.settle();
+        CHECK(outcome == "");
+    }
+    trying.cancel();
+    fake.settle();
 }
 
 TEST_CASE("who is stopped while it connects gets no connection, and the server a Close frame") {

@@ -150,6 +150,14 @@ TEST_CASE("members of a loop that does not come to what waits are closed with 10
     CHECK(read_frame(first) == "text:still here");
 }
 
+TEST_CASE("messages of no bytes that wait for a loop are bounded, too") {
+    SharedBroadcast everybody(100'000);
+    Scene stuck(everybody);
+    Peer peer = stuck.open();
+    for (int count = 0; count < 10'000; ++count) everybody.send("");
+    CHECK(read_frame(peer) == "close:1013 too much waits for its loop");
+}
+
 TEST_CASE("one message may be larger than what may wait") {
     SharedBroadcast everybody(1000);
     Scene scene(everybody);

@@ -204,6 +204,41 @@ TEST_CASE("a connection that may drop hears its peer, and its send returns, whil
     }
 }
 
+TEST_CASE(
+    "messages of no bytes that wait are bounded, too: by what they cost, while the bytes that are told are theirs") {
+    WsServed scene;
+    struct Programs {
+        static Coro<void> write(Log& log, Connection& connection) {
+            connection.write_message(std::string(6 * 1024 * 1024, 'x'), true);
+            co_await sleep(0s);
+            std::size_t queued = connection.queued_bytes();
+            for (int count = 0; count < 100'000; ++count) connection.write_message("");
+            CHECK(connection.queued_bytes() == queued);
+            log.push_back(std::to_string(connection.dropped_messages()));
+            co_return;
+        }
+    };
+    ws::ConnectionOptions options;
+    options.when_full = ws::WhenFull::drop_oldest;
+    options.queued_bytes_max = 100'000;
+    http::Router router;
+    router.get("/", ws::coroutine([&](Connection& c) { return Programs::write(scene.log, c); }, options));
+    scene.serve(std::move(router));
+    Peer client = scene.open("/", 16 * 1024);
+    scene.run_until([&] { return !scene.log.empty(); });
+    const int dropped = std::stoi(scene.log.front());
+    CHECK(dropped > 97'000);
+    CHECK(dropped < 100'000);
+    int received = 0;
+    for (std::string frame = read_frame(client); frame != "close:1000"; frame = read_frame(client)) {
+        received += frame == "text:" ? 1 : 0;
+    }
+    CHECK(received == 100'000 - dropped);
+    client.send(close_frame(1000));
+    scene.run_until_gone();
+    scene.server.reset();
+}
+
 TEST_CASE("a message too long for the queue is dropped itself, not all that waits there") {
     WsServed scene;
     struct Programs {
