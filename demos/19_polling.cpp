@@ -2,7 +2,7 @@
 //
 // The demo before it: 18_students. New: a handler that answers when there is news, and three clients side by side, each
 // behind a relay that counts what passes.
-// Run:    ./stepwise run 19 [--interval 0.5] [--patience 5] [--lang zh|en] [--scale 0.1]
+// Run:    ./stepwise run 19 [--interval 0.5] [--patience 5] [--requests] [--lang zh|en] [--scale 0.1]
 // Try:    --interval 0.1: polling is as quick as the others now. At what price?
 //         --patience 0.5. What is long polling then? And what would a thousand clients cost that hear nothing?
 // Prints: [ 4.4 s] sunny     0.0 s: WebSocket           when, what, how late, and who has heard it
@@ -50,6 +50,7 @@ constexpr Seconds whole_run(19.5);  // no moment at which somebody asks
 net::DemoOptions options;
 Seconds interval(1);  // between two questions of the client that polls
 Seconds patience(5);  // for so long the server keeps a question that it has no answer to
+bool tells_requests = false;
 TimePoint start;
 
 stepwise::Duration scaled(Seconds duration);
@@ -95,6 +96,7 @@ std::size_t version_in(std::string_view text) {
 
 // ---- The server's three endpoints. Whoever asks says which version they know; 204 means that there is nothing newer.
 
+//[ answers
 http::Response now(const Weather& weather, std::size_t known) {
     if (weather.version <= known) return http::Response(204);
     return http::Response::text(line_of(weather));
@@ -113,6 +115,7 @@ Coro<http::Response> when_there_is_news(Weather& weather, std::size_t known) {
     }
     co_return now(weather, known);
 }
+//]
 
 class Listener : public ws::WebSocketHandler {
 public:
@@ -148,6 +151,11 @@ struct Way {
     std::size_t known = 0;
 };
 
+void count_request(Way& way) {
+    way.requests += 1;
+    if (tells_requests) say(fmt::format("request  {}: {}", way.requests, way.name));
+}
+
 void hear(Way& way, const Weather& weather, std::string_view text) {
     way.known = version_in(text);
     way.heard += 1;
@@ -157,13 +165,14 @@ void hear(Way& way, const Weather& weather, std::string_view text) {
 }
 
 Coro<> ask(http::Client& client, Way& way, const Weather& weather, std::string path) {
-    way.requests += 1;
+    count_request(way);
     http::FetchResponse response =
         co_await client.fetch(fmt::format("http://{}{}?known={}", way.address, path, way.known));
     response.throw_if_failed();
     if (response.status == 200) hear(way, weather, response.body);
 }
 
+//[ clients
 // Both keep their connection, so that what they send is as little as HTTP allows.
 Coro<> poll(Way& way, const Weather& weather) {
     http::Client client(EventLoop::current());
@@ -179,10 +188,11 @@ Coro<> poll_long(Way& way, const Weather& weather) {
 }
 
 Coro<> listen(Way& way, const Weather& weather) {
-    way.requests += 1;
+    count_request(way);
     ws::ClientConnection connection = co_await ws::connect("ws://" + way.address + "/socket");
     while (auto message = co_await connection->receive()) hear(way, weather, message->data());
 }
+//]
 
 // ---- The relays: what goes to the server is passed on, and what comes back, and both are counted
 
@@ -270,6 +280,7 @@ int main(int argc, char** argv) {
     net::Options flags("A value that changes four times, and three ways to hear of it.");
     flags.add_option("--interval", interval_seconds, 0.05, 20, "Seconds between two questions of who polls");
     flags.add_option("--patience", patience_seconds, 0.05, 20, "Seconds for which the server keeps a question");
+    flags.add_flag("--requests", tells_requests, "Tell of each request, too");
     flags.add_demo_options(options).parse(argc, argv);
     interval = Seconds(interval_seconds);
     patience = Seconds(patience_seconds);

@@ -245,6 +245,122 @@ class Figures(CourseCase):
         self.assert_found("tutorial/en/figures/02-old.svg", 1, "remove it")
 
 
+class FiguresOfARun(CourseCase):
+    """Kinds that read more than who came and left: each on an output of its own, in both languages."""
+
+    PRINTS = """#!/bin/sh
+[ "$STEPWISE_REACTOR" = sim ] || { echo "[ 9.7 s] not simulated"; exit; }
+[ "$*" = "--scale 1" ] || exit 3
+echo "[ 0.0 s] ask: one"
+echo "[ 0.7 s] ask: one"
+echo "[ 0.9 s] hear: two"
+echo "[ 3.2 s] kernel of one: sent 2/4 KiB, got 4/4 KiB"
+echo "[ 3.4 s] sent and got"
+"""
+    FRAME = """#!/bin/sh
+echo "a frame"
+echo "  81     1 FIN | 000 RSV | 0001 opcode: text"
+echo "  48 69  payload"
+"""
+
+    def show(self, *blocks):
+        for language in ("en", "zh"):
+            text = GLOSSARY.format(**WORDS[language])
+            for number, (figure, options) in enumerate(blocks):
+                kind, _, spec = figure.partition(" ")
+                if kind != "timeline":
+                    text += f"\n<!-- output: {spec} -->\n```text\n```\n"
+                text += f"\n<!-- figure: {kind} {spec}\n{options}\n-->\n![Words](figures/words-{number}.svg)\n"
+            self.write(f"tutorial/{language}/glossary.md", text)
+        return self.check(write=True)
+
+    def shown(self, number=0):
+        return chapters.TEXT_IN_A_FIGURE.findall(self.read(f"tutorial/en/figures/words-{number}.svg"))
+
+    def setUp(self):
+        super().setUp()
+        for name, program in (("asks", self.PRINTS), ("frame", self.FRAME)):
+            self.write(f"tutorial/programs/{name}.cpp", "// A banner.\n")
+            self.write(f"build/tutorial/programs/{name}", program).chmod(0o755)
+
+    def test_on_the_simulator_stamps_are_shown_as_they_are(self):
+        self.assertEqual(self.show(("gauge asks | on: sim", "")), [])
+        self.assertIn("[ 0.7 s] ask: one\n[ 0.9 s] hear", self.read("tutorial/en/glossary.md"))
+
+    def test_a_timeline_counts_its_signs_and_has_a_lane_for_each_who_speaks(self):
+        marks = "mark: tick asked = ^ask\nmark: dot heard = ^hear"
+        self.assertEqual(self.show(("timeline asks | on: sim", f"lane: one = one$\nlane: two = two$\n{marks}")), [])
+        self.assertEqual(self.shown(), ["one", "× 2", "two", "× 1", "0", "seconds", "asked", "heard"])
+
+    def test_a_timeline_refuses_a_line_without_a_lane_a_mark_without_a_line_and_a_real_clock(self):
+        mark = "mark: tick asked = ^ask"
+        for spec, options, word in (
+                ("asks | on: sim", f"lane: two = two$\n{mark}", "is in no lane"),
+                ("asks | on: sim", f"lane: one = one$\n{mark}\nmark: cross gone = ^gone", "has the mark 'gone'"),
+                ("asks | on: sim", f"lane: one = one$\nlane: x = x$\n{mark}", "stands in the lane x"),
+                ("asks", f"lane: one = one$\n{mark}", "on virtual time")):
+            with self.subTest(word=word):
+                self.assertIn(word, "\n".join(map(str, self.show((f"timeline {spec}", options)))))
+
+    def test_a_gauge_has_a_tube_for_each_level_and_says_what_came_between(self):
+        self.assertEqual(self.show(("gauge asks | on: sim", "")), [])
+        self.assertEqual(self.shown()[:2], ["sent", "got"])
+        self.assertEqual(self.shown()[-4:], ["3.2 s  kernel of one", "2", "4", "3.4 s  sent and got"])
+
+    def test_bits_are_drawn_one_by_one_and_must_be_those_of_their_byte(self):
+        self.assertEqual(self.show(("bits frame", "")), [])
+        self.assertEqual("".join(text for text in self.shown() if text in "01"), "10000001")
+        self.assertEqual([text for text in self.shown() if text not in "01"],
+                         ["a frame", "FIN", "RSV", "opcode: text", "48", "69", "payload"])
+        self.replace("build/tutorial/programs/frame", "0001 opcode", "0010 opcode")
+        self.assertIn("are not those of 81", "\n".join(map(str, self.show(("bits frame", "")))))
+
+
+class Questions(CourseCase):
+    QUESTION = """
+<!-- predict: 01_sync --lang {language}
+answer: ^\\[ *(\\S+) s . main. A (?:out|离开)
+-->
+- **0.0**: at once
+- **5.0**
+- **7.0**
+
+The answer comes.
+
+- **0.0** forgets that io takes time.
+- **7.0** waits for B.
+"""
+
+    def ask(self, old="", new=""):
+        for language in ("en", "zh"):
+            text = self.read(f"tutorial/{language}/01-sync.md") + self.QUESTION.format(language=language)
+            if old:
+                self.assertIn(old, text)
+            self.write(f"tutorial/{language}/01-sync.md", text.replace(old, new))
+        return "\n".join(map(str, self.check()))
+
+    def test_a_question_whose_answer_the_run_gives_passes(self):
+        self.assertEqual(self.ask(), "")
+
+    def test_a_question_whose_answer_is_none_of_the_choices_is_found(self):
+        self.assertIn("the run answers '5.0', which is none of", self.ask("- **5.0**", "- **6.0**"))
+
+    def test_a_wrong_choice_that_nobody_explains_is_found(self):
+        self.assertIn("what is wrong with '7.0'", self.ask("- **7.0** waits for B.\n", ""))
+
+    def test_a_right_choice_among_the_wrong_ones_is_found(self):
+        self.assertIn("'5.0' is right", self.ask("- **7.0** waits", "- **5.0** waits for A.\n- **7.0** waits"))
+
+    def test_a_question_needs_three_choices_and_a_pattern_that_finds_something(self):
+        self.assertIn("3 choices or more", self.ask("- **5.0**\n", ""))
+
+    def test_a_pattern_that_finds_nothing_is_found(self):
+        self.assertIn("the run has nothing like", self.ask("A (?:out", "B (?:out"))
+
+    def test_a_question_without_choices_is_found(self):
+        self.assertIn("must stand the choices", self.ask("-->\n- **0.0**: at", "-->\n\n- **0.0**: at"))
+
+
 class Structure(CourseCase):
     def test_a_section_missing_in_one_language_is_found(self):
         self.replace("tutorial/zh/01-sync.md", "## 运行\n\n", "")
@@ -295,6 +411,12 @@ class Parts(unittest.TestCase):
         for text in ("//[ a\n", "//]\n", "//[ a\n//]\n//[ a\n//]\n"):
             with self.subTest(text=text), self.assertRaises(listings.RegionError):
                 listings.regions_of(text)
+
+    def test_dates_and_several_measured_units_may_differ_and_the_rest_may_not(self):
+        shown = "[2026-11-21 23:42:11]start, 50 times, 0.1 s apart"
+        for found, same in (("[2027-01-01 00:00:00]start,  7 times, 12 s apart", True),
+                            ("[2027-01-01 00:00:00]stop, 50 times, 0.1 s apart", False)):
+            self.assertEqual(runs.same_run(shown, found, measured="times, s"), same)
 
     def test_stamps_go_down_to_the_half_second_that_was_waited_for(self):
         for printed, shown in (("[ 5.0 s] A", "[ 5.0 s] A"), ("[ 5.4 s | io  ] B", "[ 5.0 s | io  ] B"),

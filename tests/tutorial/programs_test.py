@@ -136,6 +136,11 @@ class ChapterProgramsTest(unittest.TestCase):
         self.assertEqual(lines_of("late_timer"), [
             "[0 s] the work begins", "[3 s] the work ends", "[3 s] the timer, due at 1 s"])
 
+    def test_who_does_not_say_what_it_knows_misses_the_news_between_two_questions(self):
+        self.assertEqual([line.partition("] ")[2] for line in lines_of("lost_between_questions") if "heard" in line],
+                         ["heard: sunny", "heard: cloudy", "heard: rain"])
+        self.assertIn("[ 3.5 s] changes to: windy", lines_of("lost_between_questions"))
+
     def test_a_peer_prints_what_its_twin_prints_but_where_the_page_says_that_they_differ(self):
         for name, peer in (("from_asyncio", [sys.executable, SOURCES / "peers" / "from_asyncio.py"]),
                            ("from_tornado", ["/usr/bin/python3", SOURCES / "peers" / "from_tornado.py"]),

@@ -13,6 +13,7 @@ import sys
 
 import figures
 import listings
+import predict
 import runs
 import structure
 from figure_options import FigureError
@@ -51,21 +52,22 @@ class Book:
         commands = set()
         for page in pages:
             for block in page.blocks:
-                if block.kind == "output":
+                if block.kind in ("output", "predict"):
                     try:
                         output = runs.Output.parse(block.spec)
-                        commands.add((output.command, output.reports))
+                        commands.add((output.command, output.scales[0], output.reports, output.reactor))
                     except runs.RunError:
                         pass  # told where the block is looked at
         with concurrent.futures.ThreadPoolExecutor(8) as together:
-            concurrent.futures.wait([together.submit(self.programs.run, command, runs.SCALES[0], reports)
-                                     for command, reports in sorted(commands)])
+            concurrent.futures.wait([together.submit(self.programs.run, *command) for command in sorted(commands)])
 
     def _check_page(self, page, write):
         texts = {}
         for block in page.blocks:
             if block.complaint:
                 self._say(page, block, block.complaint)
+            elif block.kind == "predict":
+                self._check_question(page, block)
             elif block.kind != "figure":
                 texts[block.start] = self._wanted(page, block)
         different = [block for block in page.blocks if block.start in texts and texts[block.start] != block.text]
@@ -88,6 +90,12 @@ class Book:
         except (listings.RegionError, runs.RunError) as error:
             self._say(page, block, str(error))
             return block.text
+
+    def _check_question(self, page, block):
+        try:
+            predict.check(page, block, self.programs)
+        except (predict.PredictError, runs.RunError) as error:
+            self._say(page, block, str(error))
 
     def _check_figure(self, page, block, texts, write):
         try:

@@ -1,15 +1,20 @@
 """Which tool draws which kind of figure, and what it is drawn from: an output that the same chapter shows, the marker
-alone, or the trace of a run."""
+alone, or a run of its own, whose output or trace no reader needs to see line by line."""
 
+import figure_bits
 import figure_gantt
+import figure_gauge
 import figure_graph
 import figure_lanes
 import figure_strip
+import figure_timeline
 import figure_trace
 import figure_wheel
 from figure_options import FigureError
+from runs import Output
 
-FROM_AN_OUTPUT = {"gantt": figure_gantt.draw, "lanes": figure_lanes.draw, "strip": figure_strip.draw}
+FROM_AN_OUTPUT = {"bits": figure_bits.draw, "gantt": figure_gantt.draw, "gauge": figure_gauge.draw,
+                  "lanes": figure_lanes.draw, "strip": figure_strip.draw}
 FROM_THE_MARKER = {"graph": figure_graph.draw, "wheel": figure_wheel.draw}
 
 
@@ -24,8 +29,13 @@ def svg_of(root, page, block, texts, programs):
                                      lambda proof: _find_proof(root, page, texts, proof))
     if kind == "trace":
         return figure_trace.draw(block.alternative, block.options, spec, page.language, programs)
+    if kind == "timeline":
+        output = Output.parse(spec)
+        if not output.reactor:
+            raise FigureError("a timeline is drawn of a run on virtual time: add | on: sim")
+        return figure_timeline.draw(block.alternative, block.options, programs.text_of(output), page.language)
     if kind not in FROM_AN_OUTPUT:
-        kinds = [*FROM_AN_OUTPUT, *FROM_THE_MARKER, "trace"]
+        kinds = [*FROM_AN_OUTPUT, *FROM_THE_MARKER, "timeline", "trace"]
         raise FigureError(f"a figure is one of {', '.join(kinds)}: not '{kind}'")
     shown = [other for other in page.blocks if other.kind == "output" and other.spec == spec]
     if not shown:

@@ -1,7 +1,8 @@
 """A chapter as the checks see it: its headings, its links, and its marked blocks.
 
 A marked block is an HTML comment `<!-- KIND: SPEC` with, for figures, more lines of options, up to `-->`, and directly
-below it a fence (listing, output) or an image (figure). The text of the page is kept; `replaced` gives a new one.
+below it a fence (listing, output), an image (figure) or a list (predict). The text of the page is kept; `replaced`
+gives a new one.
 """
 
 import dataclasses
@@ -16,6 +17,7 @@ FENCE = re.compile(r"^(`{3,}|~{3,})([^\n`]*)\n(.*?)^\1[ ]*$\n?", re.MULTILINE | 
 IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)\n")
 HEADING = re.compile(r"^(#{1,6}) +(.+?) *$", re.MULTILINE)
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+LIST = re.compile(r"- [^\n]+\n(?:[^\n]+\n)*")
 INLINE_CODE = re.compile(r"(`+)[^`].*?\1", re.DOTALL)
 
 LANGUAGES = ("en", "zh")
@@ -24,11 +26,11 @@ FENCED = ("listing", "output")
 
 @dataclasses.dataclass
 class Block:
-    kind: str  # listing, output, figure
+    kind: str  # listing, output, figure, predict
     spec: str  # the rest of the marker's first line
     options: list  # the marker's further lines
     line: int
-    start: int = 0  # what the marker owns, in the page's text: a fence's inside, or an image's path
+    start: int = 0  # what the marker owns, in the page's text: a fence's inside, an image's path, or a list
     end: int = 0
     text: str = ""
     image: str = ""
@@ -95,8 +97,14 @@ class Page:
             else:
                 block.alternative, block.image = image.groups()
                 block.start, block.end = image.span(2)
+        elif kind == "predict":
+            choices = LIST.match(self.text, marker.end())
+            if not choices:
+                block.complaint = "directly below it must stand the choices: - **CHOICE**"
+            else:
+                block.start, block.end, block.text = choices.start(), choices.end(), choices.group()
         else:
-            block.complaint = f"a marker is a listing, an output or a figure, not '{kind}'"
+            block.complaint = f"a marker is a listing, an output, a figure or a predict, not '{kind}'"
         return block
 
     def unmarked_fences(self):

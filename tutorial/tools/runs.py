@@ -2,7 +2,8 @@
 
 Waits are scaled down, so a stamp `[ 5.0 s | main]` comes a little late: it is moved down to the half second that the
 program waited for. A run that was too late for that (a busy machine) is made again with longer waits. Between threads
-only what the program decides is compared: each thread's own order, and what comes in an earlier half second.
+only what the program decides is compared: each thread's own order, and what comes in an earlier half second. On the
+simulator no wait takes time and nothing is late: there the stamps are shown as they are.
 """
 
 import collections
@@ -16,12 +17,15 @@ import subprocess
 import sys
 
 SCALES = ("0.1", "0.3", "1")  # each run gives a late machine more time than the one before
+SIMULATED_SCALES = ("1",)
 DEADLINE_SECONDS = 120
 STAMP = re.compile(r"\[ *(\d+\.\d) s((?: \| *(\w+) *)?)\] ?(.*)")
 EARLY_SECONDS = 0.05  # no wait ends early; this is for the binary fractions
 STEP_SECONDS = 0.5
 
 
+# The day on which a program ran.
+DATE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 # What no two runs of a report have in common: times, amounts, descriptors, ports.
 VARIES_IN_REPORTS = re.compile(r"\d+\.\d+(?= s\b)|\d{4,}(?= bytes)|(?<=descriptor )\d+|(?<=127\.0\.0\.1:)\d+")
 
@@ -44,27 +48,34 @@ class Output:
     first: str = ""  # the line that contains it is the first one shown
     after_last: str = ""  # the line that contains it is the first one not shown any more
     unordered: str = ""  # threads of this name may print in any order within half a second
-    measured: str = ""  # numbers with this unit are of one run, and no other run has the same
+    measured: str = ""  # numbers with one of these units are of one run, and no other run has the same
     reports: str = ""  # "debug": what the run, in debug mode, tells on stderr of the program's mistakes
+    reactor: str = ""  # "sim": it runs on the simulator, on virtual time
 
     @staticmethod
     def parse(spec):
         command, *settings = [part.strip() for part in spec.split(" | ")]
         names = {"from": "first", "until": "after_last", "any order": "unordered", "measured": "measured",
-                 "reports": "reports"}
+                 "reports": "reports", "on": "reactor"}
         values = {}
         for setting in settings:
             name, separator, value = setting.partition(": ")
             if name not in names or not separator:
                 raise RunError(f"'{setting}' is none of from: TEXT, until: TEXT, any order: THREAD, measured: UNIT, "
-                               "reports: debug")
+                               "reports: debug, on: sim")
             values[names[name]] = value
         words = tuple(shlex.split(command))
         if not words:
             raise RunError("name a program: 01_sync --lang en")
         if values.get("reports", "debug") != "debug":
             raise RunError("reports are those of debug mode: reports: debug")
+        if values.get("reactor", "sim") != "sim":
+            raise RunError("the reactor that may be chosen is the simulator: on: sim")
         return Output(words, **values)
+
+    @property
+    def scales(self):
+        return SIMULATED_SCALES if self.reactor else SCALES
 
     def select(self, lines):
         starts = [place for place, line in enumerate(lines) if self.first in line]
@@ -97,11 +108,12 @@ def on_the_half_second(text):
 
 def same_run(shown, found, unordered="", measured="", reports=""):
     """True if the two outputs differ at most in what threads decide, and in what was measured."""
+    shown, found = (DATE.sub("#", text) for text in (shown, found))
     if reports:
         shown, found = (VARIES_IN_REPORTS.sub("#", text) for text in (shown, found))
-    if measured:
-        number = re.compile(rf" *\d[\d.]* {re.escape(measured)}\b")
-        shown, found = (number.sub(f" # {measured}", text) for text in (shown, found))
+    for unit in filter(None, measured.split(", ")):
+        number = re.compile(rf" *\d[\d.]* {re.escape(unit)}\b")
+        shown, found = (number.sub(f" # {unit}", text) for text in (shown, found))
     return shown == found or _comparable(shown, unordered) == _comparable(found, unordered)
 
 
@@ -141,7 +153,7 @@ class Programs:
         return program
 
     @functools.lru_cache(maxsize=None)
-    def run(self, command, scale, reports=""):
+    def run(self, command, scale, reports="", reactor=""):
         """The lines that the program prints; or, with `reports`, those that it writes on stderr."""
         name, *arguments = command
         program = self.command_of(name)
@@ -151,6 +163,8 @@ class Programs:
                        if variable not in ("LANG", "LC_ALL", "LC_MESSAGES", "STEPWISE_DEBUG")}
         if reports:
             environment["STEPWISE_DEBUG"] = "1"
+        if reactor:
+            environment["STEPWISE_REACTOR"] = reactor
         try:
             # From the root: then a report names the sources as they are found there.
             done = subprocess.run([*program, *arguments], cwd=self.root, env=environment, capture_output=True,
@@ -163,13 +177,20 @@ class Programs:
             return [line.rstrip() for line in done.stderr.splitlines()]
         return [line.rstrip() for line in done.stdout.splitlines()]
 
+    def text_of(self, output, scale=""):
+        """What a run prints of the output, with every stamp where it belongs."""
+        lines = output.select(self._lines_of(output, scale or output.scales[0]))
+        return "".join((line if output.reactor else on_the_half_second(line)) + "\n" for line in lines)
+
+    def _lines_of(self, output, scale):
+        return self.run(output.command, scale, output.reports, output.reactor)
+
     def show(self, output, shown):
         """The output as the page must show it: `shown` itself if a run agrees with it."""
-        for scale in SCALES:
-            lines = self.run(output.command, scale, output.reports)
-            found = "".join(on_the_half_second(line) + "\n" for line in output.select(lines))
+        for scale in output.scales:
+            found = self.text_of(output, scale)
             if same_run(shown, found, output.unordered, output.measured, output.reports):
                 return shown
-            if not (output.measured or output.reports) and not any(STAMP.fullmatch(line) for line in lines):
+            if not (output.measured or output.reports or any(map(STAMP.fullmatch, self._lines_of(output, scale)))):
                 break
         return found
