@@ -74,7 +74,7 @@ struct PromiseBase : CallFrame {
         if (const std::type_info* type = abi::__cxa_current_exception_type(); type && *type == typeid(CancelledError)) {
             task->frame_cancelled();
         } else {
-            task->frame_failed(std::current_exception());
+            task->frame_failed(*this, std::current_exception());
         }
     }
 };

@@ -54,7 +54,7 @@ private:
             try {
                 this->emplace(std::move(root.promise().value));
             } catch (...) {
-                this->frame_failed(std::current_exception());
+                this->frame_failed(root.promise(), std::current_exception());
             }
         }
     }

@@ -42,6 +42,8 @@ class CancelShield;
 namespace detail {
 class Context;
 struct TaskExtras;
+// For await_chain; nothing outside of debug mode.
+void note_failed_frame(const CallFrame& frame, const std::exception_ptr& error) noexcept;
 }  // namespace detail
 
 // When a new task takes its first step: in the next turn, or within create_task, up to its first wait. An eager start
@@ -113,9 +115,11 @@ public:
     void root_returned() noexcept { leaf_ = nullptr; }
 
     // A frame ends with an exception, or cancelled. It is kept here until the frame that awaits it asks for it.
-    void frame_failed(std::exception_ptr error) noexcept {
+    void frame_failed(const CallFrame& frame, std::exception_ptr error) noexcept {
         error_ = std::move(error);
         frame_end_ = FrameEnd::failed;
+        if (scheduler().watched_) [[unlikely]]
+            detail::note_failed_frame(frame, error_);
     }
     void frame_cancelled() noexcept { frame_end_ = FrameEnd::cancelled; }
     // Throws what the frame that ended last ended with, if anything; once.

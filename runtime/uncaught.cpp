@@ -1,4 +1,5 @@
 // What nobody caught: to the loop's exception handler, or to stderr.
+#include <stepwise/runtime/diagnostics/await_chain.hpp>
 #include <stepwise/runtime/diagnostics/stack_trace.hpp>
 #include <stepwise/runtime/event_loop.hpp>
 
@@ -26,6 +27,7 @@ void report_on_stderr(const std::exception_ptr& error, std::string_view where) n
     auto length = static_cast<int>(where.size());
     try {
         std::string what = describe(error);
+        for (const std::string& line : await_chain(error)) what += "\n  " + line;
         std::fprintf(stderr, "stepwise: %.*s: %s\n", length, where.data(), what.c_str());
     } catch (...) {
         std::fprintf(stderr, "stepwise: %.*s: an error that there is no memory to tell\n", length, where.data());

@@ -9,12 +9,13 @@ namespace stepwise::http {
 
 namespace {
 
-Response page_of_failure(const ServedRequest& exchange, std::string stood) {
+Response page_of_failure(const ServedRequest& exchange) {
+    std::string route;
     if (exchange.route.entry != nullptr && EventLoop::current().debug()) {
-        stood += fmt::format("  its route was made at {}\n", place(exchange.route.entry->where));
+        route = fmt::format("  its route was made at {}\n", place(exchange.route.entry->where));
     }
     const Request& request = exchange.request;
-    return tell_failure(fmt::format("the handler of {} {}", request.method(), request.target()), stood);
+    return tell_failure(fmt::format("the handler of {} {}", request.method(), request.target()), route);
 }
 
 }  // namespace
@@ -58,16 +59,13 @@ bool Connection::start_coroutine(const Router::Match& match) {
 Coro<void> Connection::run_coroutine(std::unique_ptr<ServedRequest> exchange) {
     if (exchange->connection == nullptr) co_return;  // gone before this began, perhaps with the handler
     Response response;
-    std::string stood;
     try {
-        // Awaited where it stands: a Coro that is moved from may be gone, with its frame, before its place is noted.
         Coro<Response> handling = std::get<CoroHandler>(*exchange->route.handler)(exchange->request);
-        NotesPlace notes_place(handling.promise(), stood);
-        response = co_await handling;
+        response = co_await std::move(handling);
     } catch (const CancelledError&) {
         throw;
     } catch (...) {
-        response = page_of_failure(*exchange, std::move(stood));
+        response = page_of_failure(*exchange);
     }
     Connection* connection = std::exchange(exchange->connection, nullptr);
     if (connection != nullptr) connection->coroutine_done(*exchange, std::move(response));
@@ -137,48 +135,43 @@ bool Connection::start_streams(const Router::Match& match) {
 
 namespace {
 
-Coro<void> call_streams(ServedRequest& exchange, std::string& stood) {
+// What it has thrown, as a page; for one that nobody would read, nothing more is told.
+Coro<std::optional<Response>> call_streams(ServedRequest& exchange) {
     const Handler& handler = *exchange.route.handler;
     const Request& request = exchange.request;
     ServedRequest::Streams& streams = *exchange.streams;
-    if (const auto* reads = std::get_if<BodyHandler>(&handler)) {
-        Coro<Response> handling = (*reads)(request, streams.body);
-        NotesPlace notes_place(handling.promise(), stood);
-        Response response = co_await handling;
-        streams.writer.head() = std::move(response);
-    } else if (const auto* writes = std::get_if<WriterHandler>(&handler)) {
-        Coro<void> handling = (*writes)(request, streams.writer);
-        NotesPlace notes_place(handling.promise(), stood);
-        co_await handling;
-    } else {
-        Coro<void> handling = std::get<StreamHandler>(handler)(request, streams.body, streams.writer);
-        NotesPlace notes_place(handling.promise(), stood);
-        co_await handling;
+    try {
+        if (const auto* reads = std::get_if<BodyHandler>(&handler)) {
+            Coro<Response> handling = (*reads)(request, streams.body);
+            Response response = co_await std::move(handling);
+            streams.writer.head() = std::move(response);
+        } else {
+            const auto* writes = std::get_if<WriterHandler>(&handler);
+            Coro<void> handling = writes != nullptr
+                                      ? (*writes)(request, streams.writer)
+                                      : std::get<StreamHandler>(handler)(request, streams.body, streams.writer);
+            co_await std::move(handling);
+        }
+    } catch (const CancelledError&) {
+        throw;
+    } catch (...) {
+        if (exchange.connection == nullptr) co_return Response();  // as it was told
+        co_return page_of_failure(exchange);
     }
+    co_return std::nullopt;
 }
 
 }  // namespace
 
 Coro<void> Connection::run_streams(std::unique_ptr<ServedRequest> exchange) {
     if (exchange->connection == nullptr) co_return;
-    bool failed = false;
-    Response page;
-    std::string stood;
-    try {
-        Coro<void> handling = call_streams(*exchange, stood);
-        co_await std::move(handling);
-    } catch (const CancelledError&) {
-        throw;
-    } catch (...) {
-        if (exchange->connection == nullptr) co_return;  // as it was told
-        failed = true;
-        page = page_of_failure(*exchange, std::move(stood));
-    }
+    Coro<std::optional<Response>> handling = call_streams(*exchange);
+    std::optional<Response> page = co_await std::move(handling);
     Connection* connection = exchange->connection;
     if (connection == nullptr) co_return;
     ResponseWriter& writer = exchange->streams->writer;
-    if (failed && !writer.begun()) writer.head() = std::move(page);
-    connection->streams_done(*exchange, failed);
+    if (page && !writer.begun()) writer.head() = std::move(*page);
+    connection->streams_done(*exchange, page.has_value());
 }
 
 void Connection::streams_done(ServedRequest& exchange, bool failed) {

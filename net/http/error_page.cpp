@@ -3,7 +3,7 @@
 #include <cxxabi.h>
 #include <fmt/format.h>
 #include <stepwise/net/http/http_error.hpp>
-#include <stepwise/runtime/diagnostics/lint.hpp>
+#include <stepwise/runtime/diagnostics/await_chain.hpp>
 #include <stepwise/runtime/event_loop.hpp>
 
 #include <cstdlib>
@@ -22,17 +22,23 @@ std::string name_of(const std::type_info& type) {
     return name != nullptr ? name.get() : type.name();
 }
 
-// One line for the exception, and one for each that is nested in it (std::throw_with_nested).
+void append_awaits(std::string& text, const std::exception_ptr& error) {
+    for (const std::string& line : await_chain(error)) text += fmt::format("    {}\n", line);
+}
+
+// The exception, and each that is nested in it (std::throw_with_nested): one line, and those of its awaits.
 void append_causes(std::string& text, const std::exception_ptr& error) {
     try {
         std::rethrow_exception(error);
     } catch (const std::exception& known) {
         text += fmt::format("  {}: {}\n", name_of(typeid(known)), known.what());
+        append_awaits(text, error);
         const auto* nested = dynamic_cast<const std::nested_exception*>(&known);
         if (nested != nullptr && nested->nested_ptr() != nullptr) append_causes(text, nested->nested_ptr());
     } catch (...) {
         const std::type_info* type = abi::__cxa_current_exception_type();
         text += fmt::format("  {}\n", type != nullptr ? name_of(*type) : "an exception without a type");
+        append_awaits(text, error);
     }
 }
 
@@ -48,38 +54,24 @@ std::optional<Response> meant_by(const std::exception_ptr& error) {
 
 }  // namespace
 
-NotesPlace::NotesPlace(const CallFrame& frame, std::string& place) noexcept
-    : frame_(frame), place_(place), exceptions_before_(std::uncaught_exceptions()) {}
-
-NotesPlace::~NotesPlace() {
-    if (std::uncaught_exceptions() == exceptions_before_ || !EventLoop::current().debug()) return;
-    try {
-        if (frame_.at.line() != 0) {
-            place_ = fmt::format("  at {}, in {}\n", place(frame_.at), function_name(frame_.at));
-        }
-    } catch (...) {
-        // Without memory for it the page says less.
-    }
-}
-
-Response error_page(const std::exception_ptr& error, std::string_view what, bool debug, std::string_view awaited) {
+Response error_page(const std::exception_ptr& error, std::string_view what, bool debug, std::string_view more) {
     if (std::optional<Response> meant = meant_by(error)) return std::move(*meant);
     Response page = Response::error(500);
     if (!debug) return page;
     page.body += fmt::format("{} has thrown:\n", what);
     append_causes(page.body, error);
-    page.body += awaited;
+    page.body += more;
     // Some browsers would guess that it is a page.
     page.headers.set("X-Content-Type-Options", "nosniff");
     page.body += "(Debug mode shows this; STEPWISE_DEBUG and EventLoop::Options::debug decide.)\n";
     return page;
 }
 
-Response tell_failure(std::string_view what, std::string_view awaited) noexcept {
+Response tell_failure(std::string_view what, std::string_view more) noexcept {
     if (std::optional<Response> meant = meant_by(std::current_exception())) return std::move(*meant);
     EventLoop& loop = EventLoop::current();
     loop.call_exception_handler(std::current_exception(), what);
-    return error_page(std::current_exception(), what, loop.debug(), awaited);
+    return error_page(std::current_exception(), what, loop.debug(), more);
 }
 
 }  // namespace stepwise::http

@@ -83,6 +83,10 @@ DebugMode::~DebugMode() {
     end_frame_sites();
 }
 
+DebugMode* DebugMode::of(EventLoop& loop) noexcept {
+    return loop.debug_.get();
+}
+
 void DebugMode::take_signals() {
     struct sigaction now {};
     if (::sigaction(SIGUSR1, nullptr, &now) != 0 || now.sa_handler != SIG_DFL) return;

@@ -5,6 +5,7 @@
 // where it ended. The loop's thread but for the watching one.
 #pragma once
 
+#include <stepwise/runtime/diagnostics/await_chain.hpp>
 #include <stepwise/runtime/diagnostics/stall_watch.hpp>
 #include <stepwise/runtime/ready_queue.hpp>
 #include <stepwise/runtime/timer_queue.hpp>
@@ -24,6 +25,10 @@ public:
     DebugMode& operator=(const DebugMode&) = delete;
     ~DebugMode();
 
+    // nullptr: the loop is in no debug mode.
+    static DebugMode* of(EventLoop& loop) noexcept;
+    AwaitChains& await_chains() noexcept { return await_chains_; }
+
     // SIGUSR1 prints the tasks, if nobody else handles it.
     void take_signals();
     bool has_dump_signal() const noexcept { return has_dump_signal_; }
@@ -42,6 +47,7 @@ private:
     Duration turn_max_;
     TimePoint began_;
     bool has_dump_signal_ = false;
+    AwaitChains await_chains_;
     StallWatch watch_;
 };
 

@@ -1,5 +1,6 @@
 // The examples in the headers about the world outside of the loop and about looking in, between marks that name the
 // header. They run in a folder of their own.
+#include <stepwise/runtime/diagnostics/await_chain.hpp>
 #include <stepwise/runtime/diagnostics/lint.hpp>
 #include <stepwise/runtime/diagnostics/task_dump.hpp>
 #include <stepwise/runtime/file.hpp>
@@ -188,6 +189,26 @@ TEST_CASE("a program can hear of its mistakes itself") {
     static_cast<void>(never_awaited());
     set_lint_handler(nullptr);
     CHECK(logged.find("was dropped before it began") != std::string::npos);
+}
+
+TEST_CASE("an exception tells through which awaits it has come") {
+    std::string logged;
+    auto log = [&](const std::string& line) { logged += line + "\n"; };
+    EventLoop::Options options;
+    options.debug = true;
+    EventLoop loop(options);
+    //[ runtime/diagnostics/await_chain.hpp
+    loop.set_exception_handler([&](const std::exception_ptr& error, std::string_view) {
+        for (const std::string& line : await_chain(error)) log(line);  // "at rows.cpp:12, in read_row(), or …"
+    });
+    //]
+    auto fails = []() -> Coro<void> {
+        co_await sleep(0s);
+        throw std::runtime_error("nobody asks");
+    };
+    static_cast<void>(loop.create_task(fails()));
+    for (int turn = 0; turn < 4; ++turn) loop.run_once(false);
+    CHECK(logged.find("at ") == 0);
 }
 
 TEST_CASE("tasks tell what they wait for") {

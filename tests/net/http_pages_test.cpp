@@ -5,6 +5,7 @@
 #include <stepwise/net/http/access_log.hpp>
 #include <stepwise/net/http/error_page.hpp>
 #include <stepwise/net/http/http_error.hpp>
+#include <stepwise/net/http/request_body.hpp>
 #include <stepwise/net/http/response_writer.hpp>
 #include <stepwise/net/http/trusted_proxies.hpp>
 #include <stepwise/net/http/xsrf.hpp>
@@ -13,6 +14,7 @@
 #include <stepwise/tests/net/http/request_of.hpp>
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 using namespace net_test;
@@ -23,18 +25,47 @@ using http::test::request_of;
 
 namespace {
 
+constexpr int first_line = __LINE__;
+
 Coro<> fails() {
-    co_await sleep(0s);
+    co_await sleep(0s);  // first_line + 3
     throw std::runtime_error("<script>");
 }
 
+Coro<> passes_on() {
+    co_await fails();  // first_line + 8
+}
+
 Coro<Response> answer_of_failing(const Request&) {
-    co_await fails();
+    co_await passes_on();  // first_line + 12
     co_return Response::text("");
 }
 
 Coro<> stream_of_failing(const Request&, http::ResponseWriter&) {
-    co_await fails();
+    co_await passes_on();  // first_line + 17
+}
+
+Coro<Response> body_of_failing(const Request&, http::RequestBody&) {
+    try {
+        co_await passes_on();  // first_line + 22
+    } catch (const std::runtime_error&) {
+        std::throw_with_nested(std::logic_error("for that reason"));
+    }
+    co_return Response::text("");
+}
+
+// The page without the folders of its files.
+std::string without_folders(std::string page) {
+    for (std::size_t file = 0; (file = page.find("http_pages_test.cpp", file)) != page.npos;) {
+        const std::size_t begin = page.rfind(' ', file) + 1;
+        page.erase(begin, file - begin);
+        file = begin + 1;
+    }
+    return page;
+}
+
+std::string at(int line, const char* function) {
+    return fmt::format("at http_pages_test.cpp:{}, in {}()", first_line + line, function);
 }
 
 Coro<> stream(const Request&, http::ResponseWriter& out) {
@@ -190,7 +221,7 @@ TEST_CASE("in debug mode an error page says what was thrown") {
     CHECK(body.find("the handler of GET / has thrown:\n  std::runtime_error: the <cause>\n") != std::string::npos);
 }
 
-TEST_CASE("in debug mode the page of a coroutine says where it stood, as plain text; else it is one line") {
+TEST_CASE("in debug mode the page of a coroutine has the chain of its awaits, as plain text; else it is one line") {
     EventLoop::Options loop_options;
     SUBCASE("in debug mode") {
         loop_options.debug = true;
@@ -203,12 +234,19 @@ TEST_CASE("in debug mode the page of a coroutine says where it stood, as plain t
     Router router;
     router.get("/coroutine", answer_of_failing);
     router.get("/stream", stream_of_failing);
+    router.get("/body", body_of_failing);
     http::Server server(world.loop(), std::move(router));
     const net::Address address = server.listen(net::Address::tcp("127.0.0.1", 0));
     Peer client = Peer::connect(world, address);
-    client.send(get("/coroutine") + get("/stream"));
-    for (const char* name : {"answer_of_failing", "stream_of_failing"}) {
-        CAPTURE(name);
+    client.send(get("/coroutine") + get("/stream") + get("/body"));
+    const std::string cause = "  std::runtime_error: <script>\n";
+    const std::string thrown = "    " + at(3, "fails") + ", or soon after it\n    awaited " + at(8, "passes_on") + "\n";
+    const std::vector<std::string> told{
+        cause + thrown + "    awaited " + at(12, "answer_of_failing") + "\n  its route was made at ",
+        cause + thrown + "    awaited " + at(17, "stream_of_failing") + "\n  its route was made at ",
+        "    " + at(22, "body_of_failing") + ", or soon after it\n" + cause + thrown + "  its route was made at "};
+    for (const std::string& chain : told) {
+        CAPTURE(chain);
         const Answer answer = read_answer(client);
         CHECK(answer.status == 500);
         CHECK(answer.has("Content-Type: text/plain; charset=utf-8\r\n"));
@@ -217,11 +255,9 @@ TEST_CASE("in debug mode the page of a coroutine says where it stood, as plain t
             CHECK(answer.body == "Internal Server Error\n");
             continue;
         }
-        CHECK(answer.body.find("  std::runtime_error: <script>\n  at ") != std::string::npos);
-        CHECK(answer.body.find(std::string("http_pages_test.cpp:")) != std::string::npos);
-        CHECK(answer.body.find(std::string(", in ") + name + "()\n  its route was made at ") != std::string::npos);
+        CHECK_MESSAGE(without_folders(answer.body).find(chain) != std::string::npos, answer.body);
     }
-    CHECK(world.lost.size() == 2);
+    CHECK(world.lost.size() == 3);
 }
 
 TEST_CASE("a form is taken with the token of its cookie only, which looks different each time") {
