@@ -44,34 +44,36 @@ def frame(first_byte, payload=b"", masked=True):
 
 
 class RawConnection:
+    read_bytes_max = 65536
+
     def __init__(self, address):
-        self._socket = socket.create_connection(address, WAIT_SECONDS_MAX)
+        self.socket = socket.create_connection(address, WAIT_SECONDS_MAX)
         self._received = b""
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self._socket.close()
+        self.socket.close()
 
     def send(self, data):
         try:
-            self._socket.sendall(data)
+            self.socket.sendall(data)
         except (BrokenPipeError, ConnectionResetError):
             pass  # the peer may refuse before it has read everything: its answer is what counts
 
     def end_sending(self):
-        self._socket.shutdown(socket.SHUT_WR)
+        self.socket.shutdown(socket.SHUT_WR)
 
     def reset(self):
         """Vanishes: the peer sees a reset instead of an end."""
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._socket.close()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
 
     def _read_more(self):
         """False at the end of the stream."""
         try:
-            data = self._socket.recv(65536)
+            data = self.socket.recv(self.read_bytes_max)
         except ConnectionResetError:
             data = b""
         self._received += data

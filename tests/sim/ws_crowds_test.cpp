@@ -10,7 +10,7 @@ using namespace sim_test;
 
 namespace {
 
-constexpr int visits = 2500;  // of each seed, of which there are four
+constexpr int visits = 10'000 / static_cast<int>(seeds);  // of each seed
 constexpr int visitors_at_once = 50;
 constexpr int crowd = 300;
 constexpr Duration echo_time_max = 12ms;
@@ -110,7 +110,7 @@ Coro<void> end_with_all(http::Server& server, net::Address address, Crowd& outco
     for (int number = 0; number < crowd; ++number) {
         all.push_back(loop.create_task(stay(address, static_cast<Way>(number % ways), outcome.told_1001)));
     }
-    co_await sleep(500ms);
+    co_await sleep(150ms);
     const TimePoint began = loop.time();
     co_await server.shutdown(20s);
     outcome.shutdown_time = loop.time() - began;
@@ -158,7 +158,7 @@ Crowd played(std::uint64_t seed, Act act) {
 
 TEST_CASE("ten thousand connections come and go, each in its way: every end is told, and nothing of them is left") {
     long held = 0;
-    for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
         CAPTURE(seed);
         const Crowd outcome = played(seed, come_and_go);
         CHECK(outcome.seen.opened == visits);
@@ -170,7 +170,7 @@ TEST_CASE("ten thousand connections come and go, each in its way: every end is t
 }
 
 TEST_CASE("a server that ends tells everybody 1001 and is gone in time, whatever each of the crowd does") {
-    for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
         CAPTURE(seed);
         const Crowd outcome = played(seed, end_with_all);
         CHECK(outcome.seen.opened == crowd);

@@ -335,7 +335,7 @@ TEST_CASE(
     REQUIRE(bomb().size() < 64 * 1024);
     for (const Row& row : rows) {
         for (const ws::Role role : {ws::Role::server, ws::Role::client}) {
-            for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+            for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
                 const bool at_server = role == ws::Role::server;
                 const std::string where =
                     fmt::format("{}, {}, seed {}", row.name, at_server ? "server" : "client", seed);

@@ -22,6 +22,13 @@ namespace sim_test {
 using ws::CloseCode;
 using ws::Opcode;
 
+// A sanitizer takes forty times as long for each.
+#ifdef __SANITIZE_ADDRESS__
+inline constexpr std::uint64_t seeds = 2;
+#else
+inline constexpr std::uint64_t seeds = 4;
+#endif
+
 // Of the whole program, by its operator new: see ws_faults_test.cpp.
 struct Heap {
     long held = 0;
