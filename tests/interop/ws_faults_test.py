@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Peers of ws_echo that break, stop, flood or deceive it, for real: `ws_faults_test.py PROGRAM REACTOR`. Between any two
-of their steps somebody else's echo must come back; when they are gone, descriptors and memory are those of before. On
-virtual time, with the close codes that the program sees: tests/sim/ws_faults_test.cpp."""
+"""Peers of ws_echo that break, stop, flood or deceive it, for real: `ws_faults_test.py PROGRAM REACTOR`. Between any
+two of their steps somebody else's echo must come back; when they are gone, descriptors and memory are those of before.
+On virtual time, with the close codes that the program sees: tests/sim/ws_faults_test.cpp."""
 
 import contextlib
 import ctypes
