@@ -8,6 +8,7 @@ Usage: programs_test.py FOLDER_WITH_THE_BUILT_PROGRAMS
 import functools
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import unittest
@@ -140,6 +141,26 @@ class ChapterProgramsTest(unittest.TestCase):
         self.assertEqual([line.partition("] ")[2] for line in lines_of("lost_between_questions") if "heard" in line],
                          ["heard: sunny", "heard: cloudy", "heard: rain"])
         self.assertIn("[ 3.5 s] changes to: windy", lines_of("lost_between_questions"))
+
+    def test_frames_of_a_client_are_masked_and_those_of_a_server_are_not(self):
+        lines = "\n".join(lines_of("frames"))
+        for who, mask in (("client", "1"), ("server", "0")):
+            found = re.findall(rf"^{who}: \w+\n  \S+ +1 FIN \| 000 RSV .*\n  \S+ +(\d) MASK", lines, re.MULTILINE)
+            self.assertEqual(found, [mask, mask])
+        self.assertIn("    125: 7d\n    126: 7e 00 7e\n", lines)
+        self.assertIn("  65535: 7e ff ff\n  65536: 7f 00 00 00 00 00 01 00 00", lines)
+
+    def test_each_end_is_told_how_a_connection_ended(self):
+        lines = lines_of("close_codes")
+        self.assertEqual([line.split()[2] for line in lines if "on_close" in line],
+                         ["4001", "1005", "1006", "1002", "1007", "1009", "1002"])
+        self.assertEqual([line.split()[3] for line in lines if "client gets Close" in line],
+                         ["4001", "1002", "1007", "1009", "1002"])
+        self.assertEqual(sum("must not be sent (RFC" in line or "not 124 (RFC" in line for line in lines), 3)
+
+    def test_a_text_cut_inside_of_a_letter_ends_the_connection_with_1007(self):
+        self.assertEqual(lines_of("cut_text")[0], "client: got good morni")
+        self.assertIn("1007", lines_of("cut_text")[1])
 
     def test_a_peer_prints_what_its_twin_prints_but_where_the_page_says_that_they_differ(self):
         for name, peer in (("from_asyncio", [sys.executable, SOURCES / "peers" / "from_asyncio.py"]),
