@@ -46,6 +46,17 @@ try {
     expect(told.extensions.startsWith("permessage-deflate"), `extensions: ${told.extensions}`);
     expectEqual([told.same, told.code], [7, 4001], "what came back");
   });
+  await check("a server that wants no compression gets none, and the same comes back", async () => {
+    const plain = await Server.start(program, reactor, 0, ["--no-compress"]);
+    try {
+      const texts = ["again and again, ".repeat(100), "z".repeat(1 << 20)];
+      const url = plain.url.replace("http:", "ws:") + "/";
+      const told = await page.evaluate(converse, [url, texts, [1 << 20], [4001, "done"]]);
+      expectEqual([told.extensions, told.same, told.code], ["", 3, 4001], "what came back");
+    } finally {
+      expectEqual(await plain.stop(), 0, "the exit code");
+    }
+  });
   await check("a message over the limit is closed with 1009 and the limit's name", async () => {
     const told = await page.evaluate(converse, [socketUrl(), ["z".repeat((1 << 20) + 1)], [], [1000]]);
     expectEqual([told.same, told.code], [0, 1009], "the end");
