@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <stepwise/net/http/serve.hpp>
 #include <stepwise/runtime/sync/event.hpp>
 
@@ -118,6 +119,14 @@ private:
     Event all_have_ended_;
 };
 
+// Every connection is a descriptor. The soft limit is low for the sake of programs that call select(2).
+void raise_descriptor_limit() noexcept {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int refuse(std::string_view why) {
     fmt::print(stderr, "error: {}\n", why);
     return 2;
@@ -149,6 +158,7 @@ int serve(MakeRouterOfLoop make_router, const net::ServerOptions& program, Serve
             return refuse(error.what());
         }
     }
+    raise_descriptor_limit();
     try {
         EventLoop::Options loop_options;
         loop_options.reactor = program.reactor;

@@ -31,8 +31,9 @@ using MakeRouter = std::function<Router()>;
 
 // Listens where `program` says, prints `listening on http://HOST:PORT` (https with its certificate), and serves until
 // SIGINT or SIGTERM, which end it in order (a second one at once). SIGHUP reads certificate and key again, for new
-// connections; when they cannot be used it says so on stderr, and goes on with those that it has. Returns the exit
-// code: 0; 2 with one line on stderr when it cannot listen there, or not with that certificate.
+// connections; when they cannot be used it says so on stderr, and goes on with those that it has. The soft limit of
+// descriptors becomes the hard one, as each connection is one. Returns the exit code: 0; 2 with one line on stderr when
+// it cannot listen there, or not with that certificate.
 int serve(MakeRouterOfLoop make_router, const net::ServerOptions& program, ServeOptions options = {});
 int serve(MakeRouter make_router, const net::ServerOptions& program, ServeOptions options = {});
 // For handlers that belong to one thread: more than one loop is refused, as a port that is taken.

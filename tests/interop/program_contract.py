@@ -2,6 +2,7 @@
 A suite mixes ServerProgramContract into a TestCase of its own and sets `program` and `reactor`."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -32,6 +33,17 @@ class ServerProgramContract:
         self.assertEqual(code, 0)
         for flag in ("--port", "--host", "--reactor", "--threads", "--tls-cert", "--tls-key", "--help"):
             self.assertIn(flag, out)
+
+    def test_it_may_hold_as_many_connections_as_the_hard_limit_of_descriptors_lets_it(self):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (32, hard))  # for the program, which inherits it
+        try:
+            started = self.start()
+            with started as server:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+                self.assertEqual(resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE), (hard, hard))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
     def test_wrong_flags_get_one_line_and_exit_code_2(self):
         for flags, word in ((["--no-such-flag"], "--no-such-flag"), (["--port", "many"], "port"),
