@@ -35,13 +35,14 @@ using stepwise::Coro;
 using stepwise::EventLoop;
 using stepwise::Task;
 
-const auto start = std::chrono::steady_clock::now();
+stepwise::TimePoint start;  // by the loop's clock: on the simulator no time passes but its own
 net::DemoOptions options;
 
 void say(const std::string& zh, const std::string& en);
 void say(const std::string& text);
 Coro<> wait(std::chrono::seconds duration);
 std::string code_text(ws::CloseCode code);
+void say_what_was_seen();
 
 // Case 1. Plain hooks are called, one after the other, inside the turn that brought the bytes.
 class PlainHandler : public ws::WebSocketHandler {
@@ -106,7 +107,8 @@ public:
 };
 
 std::string stamped(std::string_view text) {
-    return fmt::format("[{:%Y-%m-%d %H:%M:%S}]{}", fmt::localtime(std::time(nullptr)), text);
+    const std::time_t now = std::chrono::system_clock::to_time_t(EventLoop::current().wall_time());
+    return fmt::format("[{:%Y-%m-%d %H:%M:%S}]{}", fmt::localtime(now), text);
 }
 
 // The client. The connection is closed, with 1000, by leaving the function: its owner ends with it.
@@ -124,6 +126,7 @@ Coro<> wait_until_gone(const http::Server& server) {
 }
 
 Coro<> serve_and_talk() {
+    start = EventLoop::current().time();
     http::Router router;
     router.get("/plain", ws::handler<PlainHandler>());
     router.get("/awaited", ws::handler<AwaitedHandler>());
@@ -145,6 +148,7 @@ Coro<> serve_and_talk() {
     for (const char* name : {"A", "B"}) co_await say_start_and_stop(url + "/spawning?name=" + name);
     co_await wait_until_gone(server);
     for (const Task<>& task : left_behind) co_await task;  // else it would be cancelled when this program ends
+    say_what_was_seen();
 }
 
 void say_what_was_seen() {
@@ -159,7 +163,7 @@ std::string code_text(ws::CloseCode code) {
 }
 
 double seconds_since_start() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / options.scale;
+    return std::chrono::duration<double>(EventLoop::current().time() - start).count() / options.scale;
 }
 
 void say(const std::string& zh, const std::string& en) {
@@ -182,5 +186,4 @@ int main(int argc, char** argv) {
     options = net::parse_demo_options(argc, argv, "Three ways to write on_close, and who waits for each.");
 
     stepwise::run(serve_and_talk());
-    say_what_was_seen();
 }

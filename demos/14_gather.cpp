@@ -35,7 +35,7 @@ using namespace std::chrono_literals;
 using stepwise::Coro;
 using stepwise::EventLoop;
 
-const auto start = std::chrono::steady_clock::now();
+stepwise::TimePoint start;  // by the loop's clock: on the simulator no time passes but its own
 net::DemoOptions options;
 std::string upstream;  // where it listens
 
@@ -151,6 +151,7 @@ Coro<> errors_as_values() {
 
 // The upstream is on the same loop: it answers while those who ask it wait.
 Coro<> serve_and_ask() {
+    start = EventLoop::current().time();
     http::Router router;
     router.get("/place", answer);
     http::Server server(EventLoop::current(), std::move(router));
@@ -165,7 +166,7 @@ Coro<> serve_and_ask() {
 }
 
 double seconds_since_start() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / options.scale;
+    return std::chrono::duration<double>(EventLoop::current().time() - start).count() / options.scale;
 }
 
 void say(const std::string& zh, const std::string& en) {
