@@ -13,10 +13,12 @@ of each case and judges nothing: do all the parts still work?
 """
 
 import argparse
+import contextlib
 import json
 import math
 import os
 import pathlib
+import resource
 import statistics
 import subprocess
 import sys
@@ -43,13 +45,38 @@ CASES = {
     "broadcast-500x16": ["--connections", "500", "--depth", "16"],
     "loops-64": ["--connections", "64"],
     "loops-512": ["--connections", "512"],
+    "open-1": ["--connections", "1"],
+    "open-16": ["--connections", "16"],
     "idle": ["--connections", "5000"],
+    "idle-20k": [],  # as many as can be held: see shape_of
     "idle-http": ["--connections", "5000"],
 } | {case: [] for case in nginx.CASES + deflated.CASES}
-KINDS = {"http": "http", "ws": "echo", "broadcast": "broadcast", "loops": "http", "idle": "idle",
-         "idle-http": "idle-http"}
-DEMOS = {"http": "http_hello", "ws": "ws_echo", "broadcast": "ws_broadcast", "loops": "http_hello", "idle": "ws_echo",
-         "idle-http": "http_hello"}
+KINDS = {"http": "http", "ws": "echo", "broadcast": "broadcast", "loops": "http", "open": "open",
+         "idle": "idle", "idle-20k": "idle", "idle-http": "idle-http"}
+DEMOS = {"http": "http_hello", "ws": "ws_echo", "broadcast": "ws_broadcast", "loops": "http_hello",
+         "open": "ws_echo", "idle": "ws_echo", "idle-20k": "ws_echo", "idle-http": "http_hello"}
+
+
+HELD = 20_000
+DESCRIPTORS_BESIDE = 64
+
+
+def held_connections():
+    """How many one process can hold of HELD: each is a descriptor, and the hard limit may be raised by root only."""
+    wanted, hard = HELD + DESCRIPTORS_BESIDE, resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        with contextlib.suppress(ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, wanted))
+            hard = wanted
+    return HELD if hard == resource.RLIM_INFINITY else min(HELD, hard - DESCRIPTORS_BESIDE)
+
+
+def shape_of(case):
+    if case != "idle-20k":
+        return CASES[case]
+    held = held_connections()
+    first = held // 20  # which are not counted: what a server takes once
+    return ["--connections", held - first, "--warmup-connections", first]
 
 
 def group_of(case):
@@ -66,7 +93,9 @@ class Bench:
         mode = ["--mode", KINDS[group]] if group in ("http", "broadcast") else ["--mode", "echo"]
         reactors = ["epoll", "io_uring"] if self.options.reactor == "both" else [self.options.reactor]
         demo = self.options.build / "demos" / DEMOS[group]
-        found = {f"stepwise, {reactor}": (demo, ["--reactor", reactor], "/") for reactor in reactors}
+        # Who has been silent for 20 s is pinged: on a busy machine it takes longer to open as many.
+        quiet = ["--ping", "0"] if KINDS[group] == "idle" else []
+        found = {f"stepwise, {reactor}": (demo, ["--reactor", reactor, *quiet], "/") for reactor in reactors}
         if group == "loops":
             return found | {f"{name}, 2 loops": (demo, [*flags, "--threads", "2"], path)
                             for name, (demo, flags, path) in found.items()}
@@ -79,14 +108,14 @@ class Bench:
         return ServerProcess(str(program), *flags)
 
     def floor(self, group):
-        return self.start(self.tools / "floor_epoll", ["--mode", KINDS[group]])
+        return self.start(self.tools / "floor_epoll", ["--mode", "echo" if group == "open" else KINDS[group]])
 
     def load(self, case, server, path, seconds):
         """The figures of one run, or an error in words."""
         group = group_of(case)
-        shape = CASES[case]
+        shape = shape_of(case)
         if self.options.smoke:
-            seconds, shape = 0.05, [*shape, "--connections", "20"]
+            seconds, shape = 0.05, [*shape, "--connections", "20", "--warmup-connections", "4"]
         command = [self.tools / "load", KINDS[group], "--port", server.port, "--server", server.process.pid,
                    "--path", path, "--body", "Hello, World!", "--seconds", seconds, "--warmup", seconds / 3,
                    *shape]
@@ -141,6 +170,8 @@ class Bench:
                 runs.append(run)
             best = min(runs, key=lambda one: one["bytes_per_connection"], default=None)
             rows.append({"case": case, "server": name, "error": error, "last": best})
+            if case == "idle-20k" and not self.options.smoke:
+                rows[-1]["held"] = held_connections()
         return rows
 
 
@@ -176,6 +207,14 @@ def row(case, name, ratios, last, error):
     return made
 
 
+def text_of_held(one):
+    if "held" not in one:
+        return ""
+    if one["held"] == HELD:
+        return f"; {HELD} held"
+    return f"; {one['held']} held: the hard limit of descriptors, ulimit -Hn, is below {HELD + DESCRIPTORS_BESIDE}"
+
+
 def text_of(one):
     title = f"{one['case']:17} {one['server']:28} "
     if "skipped" in one:
@@ -185,7 +224,7 @@ def text_of(one):
     if group_of(one["case"]).startswith("idle"):
         last = one["last"]
         return title + (f"{last['bytes_per_connection']:6.0f} bytes a connection, "
-                        f"{last['open_cpu_us']:.1f} us to open it")
+                        f"{last['open_cpu_us']:.1f} us to open it{text_of_held(one)}")
     if one["case"] in deflated.CASES:
         return title + deflated.text_of(one)
     if one["case"] in nginx.CASES:

@@ -107,7 +107,7 @@ void Load::run() {
             latencies_ = {};
             server_cpu = cpu_time(options_.server);
         } else if (end != 0 && time >= end) {
-            return report(time - begin, cpu_time(options_.server) - server_cpu);
+            return print_figures(count_, time - begin, cpu_time(options_.server) - server_cpu, latencies_);
         }
         for (int index = 0; index < count; ++index) {
             epoll_event& event = events[static_cast<std::size_t>(index)];
@@ -174,12 +174,12 @@ void Load::count_replies(LoadConnection& connection, std::size_t count) {
     for (; count > 0; --count) count_reply_after(latency);
 }
 
-void Load::report(Nanoseconds wall, Nanoseconds server_cpu) const {
-    if (count_ == 0) fail("no reply came");
-    double count = static_cast<double>(count_);
+void print_figures(std::uint64_t counted, Nanoseconds wall, Nanoseconds server_cpu, const Histogram& times) {
+    if (counted == 0) fail("no reply came");
+    double count = static_cast<double>(counted);
     fmt::print("{{\"count\": {}, \"rate\": {:.0f}, \"cpu_us\": {:.4f}, \"p50_us\": {:.1f}, \"p99_us\": {:.1f}}}\n",
-               count_, count / static_cast<double>(wall) * 1e9, static_cast<double>(server_cpu) / 1000 / count,
-               latencies_.percentile_us(50), latencies_.percentile_us(99));
+               counted, count / static_cast<double>(wall) * 1e9, static_cast<double>(server_cpu) / 1000 / count,
+               times.percentile_us(50), times.percentile_us(99));
 }
 
 }  // namespace bench

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,7 +21,7 @@
 namespace bench {
 
 struct LoadOptions {
-    std::string kind;  // http, echo, broadcast, idle, idle-http
+    std::string kind;  // http, echo, broadcast, open, idle, idle-http
     int port = 0;
     pid_t server = 0;
     std::string path = "/";
@@ -29,6 +30,7 @@ struct LoadOptions {
     std::size_t depth = 1;
     std::size_t message_bytes = 64;
     double warmup_seconds = 0.2;
+    std::optional<std::size_t> warmup_connections;  // idle: beside those that are counted, a fifth of them
     double seconds = 0.6;
 };
 
@@ -94,7 +96,6 @@ private:
     void read(LoadConnection& connection);
     void flush(LoadConnection& connection);
     void update_watch(LoadConnection& connection);
-    void report(Nanoseconds wall, Nanoseconds server_cpu) const;
 
     stepwise::UniqueFd epoll_;
     std::vector<char> buffer_;
@@ -107,5 +108,9 @@ std::unique_ptr<Load> make_echo_load(const LoadOptions& options);
 std::unique_ptr<Load> make_broadcast_load(const LoadOptions& options);
 // Opens WebSockets, or connections of HTTP, that do nothing, and prints what the server's memory grew by.
 void measure_idle(const LoadOptions& options);
+// Opens WebSockets, has one message echoed on each, and closes them: what that cost.
+void measure_open(const LoadOptions& options);
+// As one line of JSON; `times` are of whatever the load counts.
+void print_figures(std::uint64_t count, Nanoseconds wall, Nanoseconds server_cpu, const Histogram& times);
 
 }  // namespace bench

@@ -1,4 +1,5 @@
-// Connections that do nothing: what the server's memory grows by for each of them, once it has answered on it.
+// Connections themselves: what it costs to open one, and to hold it. Those that are held do nothing: what the server's
+// memory grows by for each of them, once it has answered on it.
 #include <stepwise/tests/bench/net/load.hpp>
 #include <stepwise/tests/bench/net/web_socket.hpp>
 
@@ -7,6 +8,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <utility>
 
 namespace bench {
 
@@ -25,18 +27,45 @@ void send_whole(int socket, std::string_view bytes) {
     }
 }
 
+void hear_echo(int socket, const LoadOptions& options, const FrameBatch& frames, std::uint32_t sender) {
+    FrameReader reader(options.message_bytes);
+    std::array<char, 16 * 1024> buffer;
+    for (FrameReader::Piece piece; !piece.is_last;) {
+        std::string_view bytes = receive(socket, buffer);
+        while (reader.next(bytes, piece)) {
+            if (!frames.holds(piece.payload, piece.offset, sender, 0)) fail("an echo is not what was sent");
+        }
+    }
+}
+
 // One message there and back, so that what a server allocates at the first message is there.
 stepwise::UniqueFd web_socket_that_echoed(const LoadOptions& options) {
     stepwise::UniqueFd socket = open_web_socket(options);
     FrameBatch frames(options.message_bytes, 1);
     send_whole(socket.get(), frames.stamped(0, 0));
-    FrameReader reader(options.message_bytes);
-    std::array<char, 16 * 1024> buffer;
-    for (FrameReader::Piece piece; !piece.is_last;) {
-        std::string_view bytes = receive(socket.get(), buffer);
-        while (reader.next(bytes, piece)) continue;
-    }
+    hear_echo(socket.get(), options, frames, 0);
     return socket;
+}
+
+void hear_close(int socket) {
+    std::array<char, 16 * 1024> buffer;
+    if (receive(socket, buffer).front() != '\x88') fail("a Close frame is not answered with one");
+}
+
+// So many at once, step by step: connect, upgrade, one message there and back, the close handshake.
+void come_and_go(const LoadOptions& options, FrameBatch& frames) {
+    constexpr std::string_view close_frame("\x88\x82\0\0\0\0\x03\xe8", 8);  // 1000, with a mask of zeros
+    std::vector<stepwise::UniqueFd> sockets;
+    while (sockets.size() < options.connections) sockets.push_back(ask_for_web_socket(options));
+    for (const auto& socket : sockets) hear_handshake(socket.get());
+    for (std::uint32_t number = 0; number < sockets.size(); ++number) {
+        send_whole(sockets[number].get(), frames.stamped(number, 0));
+    }
+    for (std::uint32_t number = 0; number < sockets.size(); ++number) {
+        hear_echo(sockets[number].get(), options, frames, number);
+    }
+    for (const auto& socket : sockets) send_whole(socket.get(), close_frame);
+    for (const auto& socket : sockets) hear_close(socket.get());
 }
 
 // As a browser asks.
@@ -58,6 +87,27 @@ stepwise::UniqueFd connection_that_asked(const LoadOptions& options) {
 
 }  // namespace
 
+void measure_open(const LoadOptions& options) {
+    FrameBatch frames(options.message_bytes, 1);
+    const auto open_for = [&](double seconds, Histogram& times) {
+        std::uint64_t opened = 0;
+        const Nanoseconds began = now();
+        for (Nanoseconds time = began; time < began + static_cast<Nanoseconds>(seconds * 1e9);) {
+            come_and_go(options, frames);
+            times.add(now() - std::exchange(time, now()));
+            opened += options.connections;
+        }
+        return opened;
+    };
+    Histogram warm;
+    open_for(options.warmup_seconds, warm);
+    Histogram times;
+    const Nanoseconds began = now();
+    const Nanoseconds cpu_before = cpu_time(options.server);
+    const std::uint64_t opened = open_for(options.seconds, times);
+    print_figures(opened, now() - began, cpu_time(options.server) - cpu_before, times);
+}
+
 void measure_idle(const LoadOptions& options) {
     const auto open = options.kind == "idle-http" ? connection_that_asked : web_socket_that_echoed;
     std::vector<stepwise::UniqueFd> sockets;
@@ -65,7 +115,7 @@ void measure_idle(const LoadOptions& options) {
         for (; count > 0; --count) sockets.push_back(open(options));
     };
     // What a server takes once, its code first of all, is not counted.
-    open_more(options.connections / 5);
+    open_more(options.warmup_connections.value_or(options.connections / 5));
     std::size_t before = resident_bytes(options.server);
     Nanoseconds cpu_before = cpu_time(options.server);
     open_more(options.connections);
@@ -73,7 +123,8 @@ void measure_idle(const LoadOptions& options) {
     std::vector<pollfd> all;
     for (auto& socket : sockets) all.push_back({socket.get(), POLLIN, 0});
     // Nothing comes while the server does what it still has to do.
-    if (poll(all.data(), all.size(), static_cast<int>(options.seconds * 1000)) != 0) fail("a connection was closed");
+    if (poll(all.data(), all.size(), static_cast<int>(options.seconds * 1000)) != 0)
+        fail("something came on an idle connection, or it was closed");
     double count = static_cast<double>(options.connections);
     fmt::print("{{\"bytes_per_connection\": {:.0f}, \"open_cpu_us\": {:.1f}}}\n",
                static_cast<double>(resident_bytes(options.server) - before) / count,

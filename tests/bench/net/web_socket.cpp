@@ -11,6 +11,7 @@ namespace bench {
 namespace {
 
 constexpr std::size_t stamp_bytes = 16;  // in hex: 6 digits of the sender, 10 of the message
+constexpr std::string_view key = "dGhlIHNhbXBsZSBub25jZQ==";
 constexpr std::string_view mask = "\x37\xfa\x21\x3d";
 
 std::array<char, stamp_bytes> stamp(std::uint32_t sender, std::uint64_t message) {
@@ -36,8 +37,7 @@ std::string frame_head(std::size_t payload_bytes, unsigned mask_bit) {
 
 }  // namespace
 
-stepwise::UniqueFd open_web_socket(const LoadOptions& options) {
-    constexpr std::string_view key = "dGhlIHNhbXBsZSBub25jZQ==";
+stepwise::UniqueFd ask_for_web_socket(const LoadOptions& options) {
     std::string request = "GET " + options.path + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(options.port) +
                           "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                           "Sec-WebSocket-Key: " +
@@ -46,16 +46,25 @@ stepwise::UniqueFd open_web_socket(const LoadOptions& options) {
     if (send(made.get(), request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size())) {
         fail("the handshake could not be sent");
     }
+    return made;
+}
+
+void hear_handshake(int socket) {
     std::string response;
     while (!response.ends_with("\r\n\r\n")) {
         std::array<char, 2048> bytes;
-        ssize_t count = recv(made.get(), bytes.data(), bytes.size(), 0);
+        ssize_t count = recv(socket, bytes.data(), bytes.size(), 0);
         if (count <= 0) fail("the handshake was not answered");
         response.append(bytes.data(), static_cast<std::size_t>(count));
     }
     if (!response.starts_with("HTTP/1.1 101")) fail("the handshake was refused: " + response.substr(0, 60));
     if (field(response, "Sec-WebSocket-Accept") != accept_key(key)) fail("a wrong Sec-WebSocket-Accept");
-    set_nonblocking(made.get());
+    set_nonblocking(socket);
+}
+
+stepwise::UniqueFd open_web_socket(const LoadOptions& options) {
+    stepwise::UniqueFd made = ask_for_web_socket(options);
+    hear_handshake(made.get());
     return made;
 }
 

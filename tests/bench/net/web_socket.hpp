@@ -8,6 +8,9 @@ namespace bench {
 
 // A non-blocking socket whose handshake the server has answered.
 stepwise::UniqueFd open_web_socket(const LoadOptions& options);
+// The same in two steps: a connection on which the handshake is asked for; and the answer, checked.
+stepwise::UniqueFd ask_for_web_socket(const LoadOptions& options);
+void hear_handshake(int socket);
 
 // `count` masked binary frames, of which only the stamps (who sends, and which message it is) change between uses.
 class FrameBatch {
