@@ -44,6 +44,7 @@ Coro<> wait(std::chrono::seconds duration);
 std::string code_text(ws::CloseCode code);
 void say_what_was_seen();
 
+//[ plain
 // Case 1. Plain hooks are called, one after the other, inside the turn that brought the bytes.
 class PlainHandler : public ws::WebSocketHandler {
 public:
@@ -57,7 +58,9 @@ public:
 protected:
     std::string name_;
 };
+//]
 
+//[ awaited
 // Case 2. A hook that returns a Coro is awaited: the next one of this connection begins when it has ended, and the
 // handler lives until the last one has. Other connections do not wait.
 class AwaitedHandler : public ws::WebSocketHandler {
@@ -87,7 +90,9 @@ public:
 private:
     std::string name_;
 };
+//]
 
+//[ left
 std::vector<Task<>> left_behind;
 
 // The handler is gone before this ends, so it has a name of its own.
@@ -105,6 +110,7 @@ public:
         left_behind.push_back(EventLoop::current().create_task(print_close(name_)));
     }
 };
+//]
 
 std::string stamped(std::string_view text) {
     const std::time_t now = std::chrono::system_clock::to_time_t(EventLoop::current().wall_time());

@@ -162,6 +162,47 @@ class ChapterProgramsTest(unittest.TestCase):
         self.assertEqual(lines_of("cut_text")[0], "client: got good morni")
         self.assertIn("1007", lines_of("cut_text")[1])
 
+    def test_a_hook_whose_result_is_dropped_does_nothing_and_is_told_of_and_one_that_is_awaited_runs(self):
+        self.assertEqual(lines_of("dropped_on_close")[1:], [
+            "told: never-awaited", "bye: no, members: 1", "-- the caller awaits it", "Ada says: bye",
+            "bye: yes, members: 0"])
+
+    def test_tornado_drops_an_on_close_that_is_a_coroutine(self):
+        if why_not("from_tornado"):
+            print(f"SKIPPED on_close_tornado: {why_not('from_tornado')}")
+            return
+        done = subprocess.run(["/usr/bin/python3", SOURCES / "peers" / "on_close_tornado.py"], capture_output=True,
+                              encoding="utf-8", timeout=60, check=True)
+        self.assertIn(done.stdout.strip(), lines_of("dropped_on_close"))
+        self.assertIn("coroutine 'Member.on_close' was never awaited", done.stderr)
+
+    def test_who_leaves_after_the_first_await_is_still_counted(self):
+        self.assertEqual(lines_of("late_leave"), [
+            "[ 1.0 s] Ada leaves", "[ 1.5 s] Bob hears: 2 in the room", "[ 2.5 s] Bob hears: 1 in the room"])
+
+    def test_a_send_waits_when_the_buffers_behind_it_are_full_and_goes_on_when_one_has_room_or_never_will(self):
+        lines = [line.partition("] ")[2] for line in lines_of("full_buffers")]
+        full = "queue 96/64 KiB, own kernel 64/64 KiB, peer's side 128/128 KiB"
+        self.assertEqual([line for line in lines if "waits" in line],
+                         [f"send 9 waits: {full}", f"send 13 waits: {full}"])
+        self.assertEqual(lines[lines.index("the receiver takes 4 messages") + 1], "send 9 went on after 2.2 s")
+        self.assertTrue(lines[-1].startswith("send 13 threw: "), lines[-1])
+
+    def test_whoever_sends_to_one_after_the_other_goes_at_the_pace_of_the_slowest(self):
+        lines = lines_of("slow_member")
+        self.assertEqual(lines[-4:], ["[ 4.0 s] Bob hears news 4", "[ 9.0 s] Ada reads again",
+                                      "[ 9.0 s] Bob hears news 5", "[10.0 s] Bob hears news 6"])
+
+    def test_a_cut_is_noticed_by_pings_later_by_TCP_and_by_nobody_who_says_nothing(self):
+        lines = lines_of("silent_peer")
+        self.assertEqual([line for line in lines if "notices" in line or "still open" in line], [
+            "[3600.0 s] A: still open, for all the server knows", "[ 934.0 s] B: the server notices, 1006",
+            "[  40.0 s] C: the server notices, 1006", "[ 100.0 s] D: still open, for all the server knows"])
+
+    def test_who_takes_sending_for_life_sees_life_until_TCP_gives_up(self):
+        self.assertEqual(lines_of("wrong_sign_of_life")[-2:], [
+            "[ 900.0 s] last sign of life 0 s ago", "[ 940.0 s] the connection is gone"])
+
     def test_a_peer_prints_what_its_twin_prints_but_where_the_page_says_that_they_differ(self):
         for name, peer in (("from_asyncio", [sys.executable, SOURCES / "peers" / "from_asyncio.py"]),
                            ("from_tornado", ["/usr/bin/python3", SOURCES / "peers" / "from_tornado.py"]),

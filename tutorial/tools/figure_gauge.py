@@ -58,4 +58,4 @@ def _draw_tube(canvas, x, y, width, full, room):
     canvas.rect(x, y, width, TUBE_HEIGHT, "box", 3)
     if full:
         canvas.rect(x, y, width * min(full / room, 1), TUBE_HEIGHT, "two" if full >= room else "one", 3)
-    canvas.text(x + width / 2, y + 19, f"{full}", "", "middle")
+    canvas.text(x + width - 8, y + 19, f"{full}", "", "end")
