@@ -39,7 +39,7 @@ class FuzzSearchTest(unittest.TestCase):
 
     def test_wrong_arguments_are_refused_with_the_right_ones(self):
         self.assertEqual(run("fly")[0], 2)
-        self.assertIn("there are content, cookies, deflate, http_request, ", run("fly")[2])
+        self.assertIn("there are content, cookies, deflate, handshake, http_request, ", run("fly")[2])
         for arguments in (("--for",), ("--for", "10"), ("--for", "0s"), ("--for", "m"), ("30s",), ("--in", "10m")):
             with self.subTest(arguments=arguments):
                 code, _, errors = run("url", *arguments)
