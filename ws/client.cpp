@@ -30,22 +30,15 @@ public:
     static void will_do_no_more(Connection& connection) noexcept { done(connection); }
 };
 
-struct OwnOptions {
-    ConnectionOptions options;
-    std::string chosen_subprotocol;
-};
-
 // The client's end: watches its peer by a timer of its own, and ends with the loop at the latest.
-class Client final : private OwnOptions, public Connection, private LoopBound {
+class Client final : public Connection, private LoopBound {
 public:
-    Client(net::Transport::Owner transport, const ConnectionOptions& options, const Agreed& agreed,
-           std::string remote_ip)
-        : OwnOptions{options, std::string(agreed.subprotocol)},
-          Connection(EventLoop::current(), std::move(transport), Role::client, OwnOptions::options,
-                     MaskKeySource(EventLoop::current().entropy()), {chosen_subprotocol, agreed.compression},
-                     std::move(remote_ip), 0) {
+    Client(net::Transport::Owner transport, std::shared_ptr<const ConnectionOptions> options, const Agreed& agreed,
+           std::string_view remote_ip)
+        : Connection(EventLoop::current(), std::move(transport), Role::client, std::move(options), agreed, remote_ip,
+                     0) {
         loop().bind(*this);
-        if (options.ping_interval_seconds != 0) watch_from_now();
+        if (this->options().ping_interval_seconds != 0) watch_from_now();
     }
 
     void opened(std::span<char> unconsumed) { start(std::make_unique<HeldFace>(), unconsumed); }
@@ -163,7 +156,9 @@ private:
         const Agreed agreed{chosen_subprotocol(response), agreed_compression(response, compression)};
         // They may be in the parser's memory, or in the kernel's.
         std::string early(parser_.unconsumed());
-        auto* client = new Client(std::move(transport_), options_.connection, agreed, std::move(remote_ip_));
+        auto options = std::make_shared<ConnectionOptions>(options_.connection);
+        options->subprotocols = options_.subprotocols;
+        auto* client = new Client(std::move(transport_), std::move(options), agreed, remote_ip_);
         connection_.reset(client);
         answered_.set_result();
         client->opened(early);

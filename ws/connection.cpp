@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <stepwise/ws/connection.hpp>
-#include <stepwise/ws/endpoint.hpp>
+#include <stepwise/ws/connection_work.hpp>
+
+#include <algorithm>
 
 namespace stepwise::ws {
 
@@ -34,47 +36,73 @@ bool Face::take(Connection& connection, Message& message) {
     return true;
 }
 
-Connection::Connection(EventLoop& loop, net::Transport::Owner transport, Role role, const ConnectionOptions& options,
-                       MaskKeySource mask_key_source, const Agreed& agreed, std::string remote_ip, int tick)
-    : Timer(&Connection::close_timed_out),
-      ReadyNode(&Connection::run_end),
-      loop_(loop),
-      options_(options),
+namespace {
+
+// Counted from 1; 0: none.
+std::uint16_t place_of(std::string_view subprotocol, const std::vector<std::string>& subprotocols) {
+    if (subprotocol.empty()) return 0;
+    const auto found = std::find(subprotocols.begin(), subprotocols.end(), subprotocol);
+    assert(found != subprotocols.end() && found - subprotocols.begin() < UINT16_MAX);
+    return static_cast<std::uint16_t>(found - subprotocols.begin() + 1);
+}
+
+}  // namespace
+
+Connection::Connection(EventLoop& loop, net::Transport::Owner transport, Role role,
+                       std::shared_ptr<const ConnectionOptions> options, const Agreed& agreed,
+                       std::string_view remote_ip, int tick)
+    : loop_(loop),
+      options_(std::move(options)),
       transport_(std::move(transport)),
-      protocol_(role, options.protocol, mask_key_source, agreed.compression),
-      remote_ip_(std::move(remote_ip)),
-      subprotocol_(agreed.subprotocol),
-      last_activity_tick_(tick) {
+      remote_ip_(remote_ip),
+      last_activity_tick_(tick),
+      compression_(agreed.compression),
+      subprotocol_(place_of(agreed.subprotocol, options_->subprotocols)),
+      is_client_(role == Role::client) {
     transport_->set_handler(this);
-    transport_->set_options(options_.transport);
+    transport_->set_options(options_->transport);
 }
 
 Connection::~Connection() {
-    loop_.remove_timer(*this);
     face_.reset();
     drop_waiting();
 }
 
-void Connection::keep_request(http::Request& request) {
-    request_ = std::make_unique<http::Request>();
-    request_->swap(request);
-    request_->own();
+Connection::Work::Work(Connection& of)
+    : Timer(&Work::close_timed_out),
+      ReadyNode(&Work::run_end),
+      connection(of),
+      protocol(of.is_client_ ? Role::client : Role::server, of.options_->protocol,
+               of.is_client_ ? MaskKeySource(of.loop_.entropy()) : MaskKeySource(), of.compression_) {}
+
+void Connection::start_work() {
+    work_.reset(new Work(*this));
 }
 
-// While the face is called the object stays, whatever the face does.
-class Connection::Call {
-public:
-    explicit Call(Connection& connection) noexcept : connection_(connection), outer_(connection.in_events_) {
-        connection_.in_events_ = true;
-    }
-    Call(const Call&) = delete;
-    Call& operator=(const Call&) = delete;
-    ~Call() { connection_.in_events_ = outer_; }
+void Connection::EndWork::operator()(Work* work) const noexcept {
+    delete work;
+}
 
-private:
-    Connection& connection_;
-    bool outer_;
-};
+void Connection::rest() noexcept {
+    if (in_events_ || end_queued_ || work_ == nullptr || state_ != State::open) return;
+    if (!close_waits_ && work_->holds_nothing()) work_.reset();
+}
+
+std::string_view Connection::subprotocol() const noexcept {
+    return subprotocol_ == 0 ? std::string_view() : options_->subprotocols[subprotocol_ - 1U];
+}
+
+void Connection::keep_request(http::Request& request) {
+    work().request = std::make_unique<http::Request>();
+    work().request->swap(request);
+    work().request->own();
+}
+
+void Connection::release_request() noexcept {
+    if (work_ == nullptr || work_->request == nullptr) return;
+    work_->request.reset();
+    rest();
+}
 
 void Connection::start(std::unique_ptr<Face> face, std::span<char> unconsumed) {
     face_ = std::move(face);
@@ -84,14 +112,16 @@ void Connection::start(std::unique_ptr<Face> face, std::span<char> unconsumed) {
     }
     if (transport_ && !unconsumed.empty()) {
         received(unconsumed);
-    } else {
-        end_if_over();
+    } else if (!end_if_over()) {
+        rest();
     }
 }
 
 const http::Request& Connection::request() const {
-    if (request_ == nullptr) throw std::logic_error("ws::Connection::request: only until open() has returned");
-    return *request_;
+    if (work_ == nullptr || work_->request == nullptr) {
+        throw std::logic_error("ws::Connection::request: only until open() has returned");
+    }
+    return *work_->request;
 }
 
 void Connection::set_nodelay(bool on) noexcept {
@@ -102,37 +132,34 @@ void Connection::set_nodelay(bool on) noexcept {
 
 void Connection::received(std::span<char> bytes) {
     active_ = true;
-    if (unread_ != nullptr) [[unlikely]] {  // they were on their way when reading stopped
-        const std::span<char> before = protocol_.take_unread();
+    Work& work = this->work();
+    if (work.unread != nullptr) [[unlikely]] {  // they were on their way when reading stopped
+        const std::span<char> before = work.protocol.take_unread();
         auto all = std::make_unique<std::vector<char>>(before.begin(), before.end());
         all->insert(all->end(), bytes.begin(), bytes.end());
-        unread_ = std::move(all);
-        return protocol_.receive_data(*unread_);
+        work.unread = std::move(all);
+        return work.protocol.receive_data(*work.unread);
     }
-    protocol_.receive_data(bytes);
+    work.protocol.receive_data(bytes);
     {
         Call call(*this);
-        handle_events();
+        handle_events(work);
     }
-    end_if_over();
+    if (!end_if_over()) rest();
 }
 
 // Called where no message waits any more, or none is wanted. The object stays.
 void Connection::go_on() {
-    if (unread_ == nullptr || in_events_ || !transport_) return;
+    if (!has_unread() || in_events_ || !transport_) return;
     Call call(*this);
-    handle_events();
-    if (!protocol_.has_unread()) unread_.reset();
+    handle_events(*work_);
+    if (!work_->protocol.has_unread()) work_->unread.reset();
     update_reading();
 }
 
-bool Connection::is_behind() const noexcept {
-    return waiting_count_ > options_.waiting_messages_max || waiting_bytes_ > options_.waiting_bytes_max;
-}
-
-void Connection::handle_events() {
+void Connection::handle_events(Work& work) {
     for (;;) {
-        Protocol::Event event = protocol_.next_event();
+        Protocol::Event event = work.protocol.next_event();
         if (const auto* message = std::get_if<Protocol::Message>(&event)) {
             handle(*message);
             // One read may unpack to a thousand times its size.
@@ -150,7 +177,7 @@ void Connection::handle_events() {
         } else if (const auto* close_event = std::get_if<Protocol::Close>(&event)) {
             return handle(*close_event);
         } else if (const auto* error = std::get_if<net::ProtocolError>(&event)) {
-            if (transport_) protocol_.fail(*transport_, *error);
+            if (transport_) work.protocol.fail(*transport_, *error);
             return end(static_cast<CloseCode>(error->code), error->message);
         }
         if (!transport_) return;
@@ -163,7 +190,7 @@ void Connection::handle(const Protocol::Message& message) {
         trace::ws_frame(*traced(), trace::Way::in, static_cast<std::uint8_t>(message.opcode), message.payload);
     if (state_ != State::open) return;
     MessageView view{message.payload, message.opcode == Opcode::text};
-    if (first_waiting_ == nullptr && face_->message(*this, view)) return;
+    if (!has_waiting() && face_->message(*this, view)) return;
     push(view);
     if (receiver_ != nullptr) {
         std::exchange(receiver_, nullptr)->wake();
@@ -174,16 +201,18 @@ void Connection::handle(const Protocol::Message& message) {
 
 void Connection::handle(const Protocol::Pong& pong) {
     if (ping_sent_ != TimePoint{} && pong.payload == ping_payload()) {
-        round_trip_time_ = loop_.time() - std::exchange(ping_sent_, TimePoint{});
+        const Duration took = loop_.time() - std::exchange(ping_sent_, TimePoint{});
+        const auto microseconds = std::chrono::ceil<std::chrono::microseconds>(took).count();
+        round_trip_microseconds_ = static_cast<std::uint32_t>(std::clamp<std::int64_t>(microseconds, 1, UINT32_MAX));
     }
     if (state_ == State::open) face_->ponged(*this, pong.payload);
 }
 
 void Connection::handle(const Protocol::Close& close) {
     if (traced() != nullptr) trace::ws_close(*traced(), trace::Way::in, static_cast<int>(close.code));
-    close_code_ = close.code;
-    close_reason_ = close.reason;
-    if (state_ == State::open && first_waiting_ != nullptr) {
+    work().close_code = close.code;
+    work().close_reason = close.reason;
+    if (state_ == State::open && has_waiting()) {
         close_waits_ = true;
         arm_close_timer();
     } else {
@@ -191,24 +220,15 @@ void Connection::handle(const Protocol::Close& close) {
     }
 }
 
-void Connection::push(MessageView view) {
-    auto* waiting = new Waiting(view);
-    (last_waiting_ == nullptr ? first_waiting_ : last_waiting_->next) = waiting;
-    last_waiting_ = waiting;
-    waiting_bytes_ += view.data.size();
-    ++waiting_count_;
-}
-
 // Backpressure both ways: the face that is behind, and the peer that does not take what we send, stop our reading.
 void Connection::update_reading() {
     if (!transport_) return;
-    bool behind = unread_ != nullptr || is_behind();
+    bool behind = has_unread() || is_behind();
     // A server lets a peer wait that asks for more than it reads. Did a client do so, too, two that both have much to
     // say would wait for each other; its own outbox is kept in bounds by send(), and here but by what answers pings.
     // Nor does who may drop messages: its transport can be full for ever.
-    bool full = protocol_.role() == Role::client ? transport_->queued_bytes() >= options_.queued_bytes_max
-                                                 : transport_->is_full();
-    bool waits = full && options_.when_full == WhenFull::close;
+    bool full = is_client_ ? transport_->queued_bytes() >= options_->queued_bytes_max : transport_->is_full();
+    bool waits = full && options_->when_full == WhenFull::close;
     bool pause = state_ == State::open && (behind || waits);
     if (pause == reading_paused_) return;
     reading_paused_ = pause;
@@ -221,8 +241,9 @@ void Connection::update_reading() {
 }
 
 void Connection::tell_face() noexcept {
-    if (std::exchange(face_told_, true)) return;
-    if (planted("end_untold") && close_code_ == CloseCode::abnormal_closure) return;
+    if (face_told_) return;
+    face_told_ = true;
+    if (planted("end_untold") && close_code() == CloseCode::abnormal_closure) return;
     Call call(*this);
     face_->closed(*this);
 }

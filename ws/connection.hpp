@@ -19,6 +19,7 @@
 #include <stepwise/ws/message.hpp>
 #include <stepwise/ws/protocol.hpp>
 #include <stepwise/ws/shared_message.hpp>
+#include <stepwise/ws/short_text.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,7 +37,7 @@ enum class WhenFull : std::uint8_t {
 
 struct ConnectionOptions {
     ProtocolOptions protocol;
-    // What a server speaks (RFC 6455 §1.9); the client's order decides. A client's are in its ConnectOptions.
+    // What a server speaks (RFC 6455 §1.9); the client's order decides. A client's are those of its ConnectOptions.
     std::vector<std::string> subprotocols;
     // Pages of these origins may connect too, "https://example.com", beside those that check_origin lets in.
     std::vector<std::string> allowed_origins;
@@ -56,7 +57,7 @@ struct ConnectionOptions {
     int close_timeout_seconds = 10;
 };
 
-// What the handshake agreed on. The subprotocol's bytes outlive the connection.
+// What the handshake agreed on. The subprotocol is one of the connection's options, or none.
 struct Agreed {
     std::string_view subprotocol;
     std::optional<CompressionTerms> compression;
@@ -71,7 +72,7 @@ public:
     std::string reason;
 };
 
-class Connection : private net::TransportHandler, private Timer, private ReadyNode, public frame_pool::Pooled {
+class Connection : private net::TransportHandler, public frame_pool::Pooled {
 public:
     // ---- for the coroutine face
 
@@ -107,22 +108,22 @@ public:
     bool is_open() const noexcept { return state_ == State::open; }
     // How it was closed: the peer's code; 1005 for a close without one, 1006 for a connection that was lost. While it
     // is closing, our own.
-    CloseCode close_code() const noexcept { return close_code_; }
-    const std::string& close_reason() const noexcept { return close_reason_; }
+    CloseCode close_code() const noexcept;
+    const std::string& close_reason() const noexcept;
 
     // The request that opened it, of a server's connection. Only until open(), or the coroutine's first await of this
     // connection, has returned.
     const http::Request& request() const;
-    const std::string& remote_ip() const noexcept { return remote_ip_; }
+    std::string_view remote_ip() const noexcept { return remote_ip_.view(); }
     // What the handshake agreed on; empty: none.
-    std::string_view subprotocol() const noexcept { return subprotocol_; }
-    const ConnectionOptions& options() const noexcept { return options_; }
+    std::string_view subprotocol() const noexcept;
+    const ConnectionOptions& options() const noexcept { return *options_; }
     // Of the messages we compress: how far back one may refer, 8 to 15. 0: none is compressed.
     int sent_window_bits() const noexcept;
     // What waits for the peer: in this process, and behind that in its kernel (TCP only).
     std::size_t queued_bytes() const noexcept;
     // Messages that were not sent, by `when_full`.
-    std::size_t dropped_messages() const noexcept { return dropped_messages_; }
+    std::size_t dropped_messages() const noexcept;
     // Between the last keepalive ping that was answered and its pong; what was queued before the ping counts, too.
     std::optional<Duration> round_trip_time() const noexcept;
     // For reports: " to 127.0.0.1:8000, 2400 bytes sent that the peer has not acknowledged"; empty when closed.
@@ -133,9 +134,10 @@ public:
     EventLoop& loop() const noexcept { return loop_; }
 
 protected:
-    // `options` outlives the connection. Ticks are seconds, counted from anywhere.
-    Connection(EventLoop& loop, net::Transport::Owner transport, Role role, const ConnectionOptions& options,
-               MaskKeySource mask_key_source, const Agreed& agreed, std::string remote_ip, int tick);
+    // Ticks are seconds, counted from anywhere.
+    Connection(EventLoop& loop, net::Transport::Owner transport, Role role,
+               std::shared_ptr<const ConnectionOptions> options, const Agreed& agreed, std::string_view remote_ip,
+               int tick);
     virtual ~Connection();
 
     void start(std::unique_ptr<Face> face, std::span<char> unconsumed);
@@ -150,32 +152,40 @@ private:
     friend class Face;
     class Call;
     enum class State : std::uint8_t { open, closing, closed };
-    struct Waiting : frame_pool::Pooled {
-        explicit Waiting(MessageView view) : message(view) {}
-        Waiting* next = nullptr;
-        Message message;
+    struct Waiting;
+    struct Backlog;
+    struct Work;
+    struct EndWork {
+        void operator()(Work* work) const noexcept;
     };
 
     void received(std::span<char> bytes) override;
     void received_end() override;
     void connection_lost(int error) override;
     void drained() override;
-    static void close_timed_out(Timer& timer) noexcept;
-    static void run_end(ReadyNode& node);
+    // Made when it is needed. It stays while in_events_ is set, or until rest().
+    Work& work() {
+        if (work_ == nullptr) [[unlikely]]
+            start_work();
+        return *work_;
+    }
+    void start_work();
+    // Nothing happens any more: the work ends, unless it holds something.
+    void rest() noexcept;
 
     trace::Tracer* traced() const noexcept { return transport_ ? transport_->tracer() : nullptr; }
-    void handle_events();
+    void handle_events(Work& work);
     // What was received and left unread, while many messages waited.
     void go_on();
     bool is_behind() const noexcept;
+    bool has_waiting() const noexcept;
+    bool has_unread() const noexcept;
     void keep_unread();
     void handle(const Protocol::Message& message);
     void handle(const Protocol::Close& close);
     void answer_close();
     // Tells which ping a pong answers.
-    std::string_view ping_payload() const noexcept {
-        return {reinterpret_cast<const char*>(&pings_sent_), sizeof pings_sent_};
-    }
+    std::string_view ping_payload() const noexcept;
     void push(MessageView view);
     std::optional<Message> pop();
     void handle(const Protocol::Pong& pong);
@@ -183,10 +193,6 @@ private:
     void drop_waiting() noexcept;
 
     // In connection_sending.cpp.
-    struct Backlog;
-    struct DropBacklog {
-        void operator()(Backlog* backlog) const noexcept;
-    };
     bool may_write(bool by_sender);
     bool write(std::string_view data, bool binary, bool by_sender);
     bool must_hold() const noexcept;
@@ -196,57 +202,52 @@ private:
     void put(const SharedMessage& message);
     void drain_backlog(bool all);
     void answer(const Protocol::Ping& ping);
+    bool has_backlog() const noexcept;
+    bool has_sender() const noexcept;
+    void wake_sender() noexcept;
     void wake_sender_if_sent() noexcept;
+    void forget_sender(const Send& sender) noexcept;
     void shut(CloseCode code, std::string_view reason) noexcept;
     void end(CloseCode code, std::string_view reason) noexcept;
     void end_later() noexcept;
+    void run_end();
     void tell_face() noexcept;
     void too_slow() noexcept;
     void arm_close_timer();
     void send_keepalive();
     bool acknowledges_more() const noexcept;
-    void release_request() noexcept { request_.reset(); }
+    void release_request() noexcept;
     // The face has returned, or will do no more: the object ends here if the connection is closed.
     void face_done() noexcept;
-    void end_if_over() noexcept;
+    // True: the object has ended.
+    bool end_if_over() noexcept;
     void check_thread() const { loop_.check_thread("ws::Connection"); }
 
+    // A server has many that do nothing: what they do without is in Work.
     EventLoop& loop_;
-    const ConnectionOptions& options_;
+    std::shared_ptr<const ConnectionOptions> options_;
     net::Transport::Owner transport_;
-    Protocol protocol_;
     std::unique_ptr<Face> face_;
-    std::unique_ptr<http::Request> request_;
-    std::string remote_ip_;
-    std::string_view subprotocol_;
-    std::string close_reason_;
-    std::unique_ptr<Backlog, DropBacklog> backlog_;
-    std::unique_ptr<std::vector<char>> unread_;  // lent to the protocol
-    Waiting* first_waiting_ = nullptr;
-    Waiting* last_waiting_ = nullptr;
-    std::size_t waiting_bytes_ = 0;
-    std::size_t waiting_count_ = 0;
+    std::unique_ptr<Work, EndWork> work_;
+    ShortText remote_ip_;
     Receive* receiver_ = nullptr;
-    Send* sender_ = nullptr;
-    std::uint64_t acknowledged_bytes_ = 0;  // when the ping was sent
     TimePoint ping_sent_{};                 // no pong has come for it
-    TimePoint next_pong_{};                 // behind a full transport, no earlier
-    std::uint32_t pings_sent_ = 0;
-    Duration round_trip_time_{};
-    std::uint32_t dropped_messages_ = 0;
+    std::uint32_t acknowledged_bytes_ = 0;  // when it was sent: the lower half
+    std::uint32_t round_trip_microseconds_ = 0;
     int last_activity_tick_;
-    CloseCode close_code_ = CloseCode::abnormal_closure;
+    std::optional<CompressionTerms> compression_;
+    std::uint16_t subprotocol_ = 0;  // of the options', counted from 1
     State state_ = State::open;
-    std::uint8_t ping_bytes_ = 0;  // of the ping itself
-    bool active_ = false;          // since the last tick
-    bool pinged_ = false;
-    bool reading_paused_ = false;
-    bool close_waits_ = false;  // the peer's, behind messages that the face has not taken
-    bool face_told_ = false;
-    bool face_done_ = false;
-    bool end_queued_ = false;
-    bool goes_on_ = false;    // instead of the end that is queued
-    bool in_events_ = false;  // somebody calls the face: the object must outlive that
+    bool is_client_ : 1;
+    bool active_ : 1 = false;  // since the last tick
+    bool pinged_ : 1 = false;
+    bool reading_paused_ : 1 = false;
+    bool close_waits_ : 1 = false;  // the peer's, behind messages that the face has not taken
+    bool face_told_ : 1 = false;
+    bool face_done_ : 1 = false;
+    bool end_queued_ : 1 = false;
+    bool goes_on_ : 1 = false;     // instead of the end that is queued
+    bool in_events_ : 1 = false;   // somebody calls the face: the object must outlive that
 };
 
 // Awaits of one task on one connection, in that task's frame. Resumed by the task's step, which the connection queues.

@@ -1,21 +1,35 @@
 // How a connection ends: the close handshake and its deadline, a peer that is gone, one that shows no sign of life.
-#include <stepwise/ws/connection.hpp>
+#include <stepwise/ws/connection_work.hpp>
 
 namespace stepwise::ws {
 
 namespace {
 
+constexpr std::size_t ping_payload_bytes = 4;  // of when it was sent: the part that tells it from others
 // What encryption adds to a ping, at most.
-constexpr std::uint8_t tls_record_bytes_max = 96;
+constexpr std::uint32_t tls_record_bytes_max = 96;
+
+constexpr std::uint32_t frame_header_bytes(bool masked) {
+    return masked ? 6 : 2;
+}
 
 }  // namespace
+
+CloseCode Connection::close_code() const noexcept {
+    return work_ == nullptr ? CloseCode::abnormal_closure : work_->close_code;
+}
+
+const std::string& Connection::close_reason() const noexcept {
+    static const std::string none;
+    return work_ == nullptr ? none : work_->close_reason;
+}
 
 // Both halves of the close handshake are done with this.
 void Connection::answer_close() {
     close_waits_ = false;
     drain_backlog(true);
-    if (transport_) protocol_.send_close_reply(*transport_);
-    end(close_code_, close_reason_);
+    if (transport_) work().protocol.send_close_reply(*transport_);
+    end(close_code(), close_reason());
 }
 
 void Connection::received_end() {
@@ -23,11 +37,11 @@ void Connection::received_end() {
 }
 
 void Connection::connection_lost(int) {
-    if (!close_waits_) {
-        close_code_ = CloseCode::abnormal_closure;
-        close_reason_.clear();
+    if (close_waits_) {
+        end(close_code(), close_reason());
+    } else {
+        end(CloseCode::abnormal_closure, {});
     }
-    end(close_code_, close_reason_);
     end_if_over();
 }
 
@@ -51,16 +65,16 @@ void Connection::start_close(CloseCode code, std::string_view reason) {
     if (state_ != State::open) return;
     if (traced() != nullptr) trace::ws_close(*traced(), trace::Way::out, static_cast<int>(code));
     drain_backlog(true);
-    protocol_.send_close(*transport_, code, reason);
+    work().protocol.send_close(*transport_, code, reason);
     if (close_waits_) {  // the peer has closed before us
-        shut(close_code_, close_reason_);
+        shut(close_code(), close_reason());
         return end_later();
     }
     state_ = State::closing;
-    close_code_ = code;
-    close_reason_ = reason;
+    work().close_code = code;
+    work().close_reason = reason;
     arm_close_timer();
-    if (unread_ != nullptr && !in_events_) {
+    if (has_unread() && !in_events_) {
         goes_on_ = true;
         end_later();
     }
@@ -68,32 +82,37 @@ void Connection::start_close(CloseCode code, std::string_view reason) {
 }
 
 void Connection::arm_close_timer() {
-    loop_.add_timer(*this, loop_.time() + std::chrono::seconds(options_.close_timeout_seconds));
+    loop_.add_timer(work(), loop_.time() + std::chrono::seconds(options_->close_timeout_seconds));
 }
 
-void Connection::close_timed_out(Timer& timer) noexcept {
-    auto& self = static_cast<Connection&>(timer);
-    self.goes_on_ = false;
-    self.end_later();
+void Connection::Work::close_timed_out(Timer& timer) noexcept {
+    Connection& connection = static_cast<Work&>(timer).connection;
+    connection.goes_on_ = false;
+    connection.end_later();
 }
 
 void Connection::end_later() noexcept {
-    if (std::exchange(end_queued_, true)) return;
-    loop_.push_ready(static_cast<ReadyNode&>(*this));
+    if (end_queued_) return;
+    loop_.push_ready(work());
+    end_queued_ = true;
 }
 
-void Connection::run_end(ReadyNode& node) {
-    auto& self = static_cast<Connection&>(node);
-    self.end_queued_ = false;
-    if (std::exchange(self.goes_on_, false)) {
-        self.go_on();
-    } else if (self.state_ == State::closing) {  // the close handshake was not finished in time
-        self.transport_->abort();
-        self.shut(CloseCode::abnormal_closure, {});
+void Connection::Work::run_end(ReadyNode& node) {
+    static_cast<Work&>(node).connection.run_end();
+}
+
+void Connection::run_end() {
+    end_queued_ = false;
+    if (goes_on_) {
+        goes_on_ = false;
+        go_on();
+    } else if (state_ == State::closing) {  // the close handshake was not finished in time
+        transport_->abort();
+        shut(CloseCode::abnormal_closure, {});
     }
-    if (self.close_waits_ && self.state_ == State::open) self.answer_close();
-    if (self.state_ == State::closed) self.tell_face();
-    self.end_if_over();
+    if (close_waits_ && state_ == State::open) answer_close();
+    if (state_ == State::closed) tell_face();
+    end_if_over();
 }
 
 void Connection::end_now() noexcept {
@@ -107,12 +126,13 @@ void Connection::shut(CloseCode code, std::string_view reason) noexcept {
     if (state_ == State::closed) return;
     state_ = State::closed;
     close_waits_ = false;
-    close_code_ = code;
-    if (reason.data() != close_reason_.data()) close_reason_ = reason;
-    loop_.remove_timer(*this);
+    Work& work = this->work();
+    work.close_code = code;
+    if (reason.data() != work.close_reason.data()) work.close_reason = reason;
+    loop_.remove_timer(work);
     transport_.reset();
-    backlog_.reset();
-    if (sender_ != nullptr) std::exchange(sender_, nullptr)->wake();
+    work.backlog.reset();
+    wake_sender();
     if (receiver_ != nullptr) std::exchange(receiver_, nullptr)->wake();
 }
 
@@ -130,8 +150,10 @@ void Connection::face_done() noexcept {
     end_if_over();
 }
 
-void Connection::end_if_over() noexcept {
-    if (!in_events_ && !end_queued_ && face_done_ && state_ == State::closed) delete this;
+bool Connection::end_if_over() noexcept {
+    if (in_events_ || end_queued_ || !face_done_ || state_ != State::closed) return false;
+    delete this;
+    return true;
 }
 
 // ---- keepalive
@@ -139,20 +161,21 @@ void Connection::end_if_over() noexcept {
 // A peer is dead when, for interval and timeout together, no byte came and it acknowledged none of ours but the ping's.
 // Bytes of any kind count, so that a ping which waits behind data condemns nobody who still reads.
 void Connection::check_peer(int tick) {
-    if (std::exchange(active_, false)) {
+    if (active_) {
+        active_ = false;
         last_activity_tick_ = tick - 1;
         pinged_ = false;
     }
-    if (state_ != State::open || options_.ping_interval_seconds == 0) return;
+    if (state_ != State::open || options_->ping_interval_seconds == 0) return;
     int silent = tick - last_activity_tick_;
-    if (silent < options_.ping_interval_seconds) return;
+    if (silent < options_->ping_interval_seconds) return;
     if (!pinged_) {
         pinged_ = true;
         send_keepalive();
     } else if (acknowledges_more() && !planted("keepalive_behind_writer")) {
         last_activity_tick_ = tick;
         pinged_ = false;
-    } else if (silent >= options_.ping_interval_seconds + options_.ping_timeout_seconds) {
+    } else if (silent >= options_->ping_interval_seconds + options_->ping_timeout_seconds) {
         transport_->abort();
         end(CloseCode::abnormal_closure, "keepalive: no sign of life (ping_interval, ping_timeout)");
         end_if_over();
@@ -160,21 +183,31 @@ void Connection::check_peer(int tick) {
 }
 
 void Connection::send_keepalive() {
-    acknowledged_bytes_ = transport_->acknowledged_bytes();
-    ping_bytes_ = 0;
+    acknowledged_bytes_ = static_cast<std::uint32_t>(transport_->acknowledged_bytes());
+    ping_sent_ = TimePoint{};
     if (transport_->is_full()) return;
-    const std::size_t before = transport_->queued_bytes();
-    ++pings_sent_;
     ping_sent_ = loop_.time();
-    static_cast<void>(protocol_.send_ping(*transport_, ping_payload()));
-    ping_bytes_ = static_cast<std::uint8_t>(transport_->queued_bytes() - before);
-    if (transport_->tls() != nullptr) ping_bytes_ += tls_record_bytes_max;
+    static_cast<void>(work().protocol.send_ping(*transport_, ping_payload()));
+    rest();
+}
+
+std::string_view Connection::ping_payload() const noexcept {
+    return {reinterpret_cast<const char*>(&ping_sent_), ping_payload_bytes};
 }
 
 // While nobody reads here the pong lies in the kernel: then that the ping was acknowledged is all that can be known.
 bool Connection::acknowledges_more() const noexcept {
-    const std::uint64_t known = acknowledged_bytes_ + (reading_paused_ ? 0 : ping_bytes_);
-    return transport_->acknowledged_bytes() > known;
+    std::uint32_t ping_bytes = 0;
+    if (!reading_paused_ && ping_sent_ != TimePoint{}) {
+        ping_bytes = frame_header_bytes(is_client_) + ping_payload_bytes;
+        if (transport_->tls() != nullptr) ping_bytes += tls_record_bytes_max;
+    }
+    return static_cast<std::uint32_t>(transport_->acknowledged_bytes()) - acknowledged_bytes_ > ping_bytes;
+}
+
+std::optional<Duration> Connection::round_trip_time() const noexcept {
+    if (round_trip_microseconds_ == 0) return std::nullopt;
+    return std::chrono::microseconds(round_trip_microseconds_);
 }
 
 }  // namespace stepwise::ws

@@ -1,6 +1,6 @@
 // What a connection writes, and what it does with messages that the peer does not take.
 #include <stepwise/net/backpressure.hpp>
-#include <stepwise/ws/connection.hpp>
+#include <stepwise/ws/connection_work.hpp>
 
 #include <algorithm>
 #include <deque>
@@ -51,43 +51,47 @@ struct Connection::Backlog {
     std::size_t sender_messages = 0;
 };
 
-void Connection::DropBacklog::operator()(Backlog* backlog) const noexcept {
+void Connection::Work::EndBacklog::operator()(Backlog* backlog) const noexcept {
     delete backlog;
 }
 
 std::size_t Connection::queued_bytes() const noexcept {
     if (!transport_) return 0;
-    return transport_->queued_bytes() + (backlog_ == nullptr ? 0 : backlog_->bytes);
+    return transport_->queued_bytes() + (has_backlog() ? work_->backlog->bytes : 0);
+}
+
+std::size_t Connection::dropped_messages() const noexcept {
+    return work_ == nullptr ? 0 : work_->dropped_messages;
 }
 
 int Connection::sent_window_bits() const noexcept {
-    return protocol_.compression() == nullptr ? 0 : protocol_.compression()->sent_window_bits();
+    if (!compression_) return 0;
+    return is_client_ ? compression_->client_max_window_bits : compression_->server_max_window_bits;
 }
 
-std::optional<Duration> Connection::round_trip_time() const noexcept {
-    if (round_trip_time_ == Duration{}) return std::nullopt;
-    return round_trip_time_;
+bool Connection::has_backlog() const noexcept {
+    return work_ != nullptr && work_->backlog != nullptr;
 }
 
 // Asked before each message. False: it is not written.
 bool Connection::may_write(bool by_sender) {
     check_thread();
     if (state_ != State::open) return false;
-    if (by_sender || options_.when_full != WhenFull::drop_newest) return true;
+    if (by_sender || options_->when_full != WhenFull::drop_newest) return true;
     wake_sender_if_sent();
-    if (transport_->queued_bytes() <= options_.queued_bytes_max) return true;
-    ++dropped_messages_;
+    if (transport_->queued_bytes() <= options_->queued_bytes_max) return true;
+    ++work().dropped_messages;
     return false;
 }
 
 bool Connection::must_hold() const noexcept {
-    return options_.when_full == WhenFull::drop_oldest && (backlog_ != nullptr || transport_->is_full());
+    return options_->when_full == WhenFull::drop_oldest && (has_backlog() || transport_->is_full());
 }
 
 // Behind each message. False: it was one too many.
 bool Connection::written() noexcept {
-    if (options_.when_full == WhenFull::close) {
-        if (transport_->queued_bytes() > options_.queued_bytes_max) too_slow();
+    if (options_->when_full == WhenFull::close) {
+        if (transport_->queued_bytes() > options_->queued_bytes_max) too_slow();
         return state_ == State::open;
     }
     return true;
@@ -97,16 +101,17 @@ bool Connection::written() noexcept {
 bool Connection::hold(MessageView view, const SharedMessage* shared, bool by_sender) {
     Backlog::Held held{shared == nullptr ? Message(view) : Message(), shared == nullptr ? SharedMessage() : *shared,
                        by_sender};
-    if (!by_sender && held.size() > options_.queued_bytes_max) {
-        ++dropped_messages_;
+    Work& work = this->work();
+    if (!by_sender && held.size() > options_->queued_bytes_max) {
+        ++work.dropped_messages;
         return false;
     }
-    if (backlog_ == nullptr) backlog_.reset(new Backlog);
-    backlog_->push(std::move(held));
-    while (backlog_->is_too_much(options_.queued_bytes_max)) {
-        const Backlog::Dropped dropped = backlog_->drop_oldest();
+    if (work.backlog == nullptr) work.backlog.reset(new Backlog);
+    work.backlog->push(std::move(held));
+    while (work.backlog->is_too_much(options_->queued_bytes_max)) {
+        const Backlog::Dropped dropped = work.backlog->drop_oldest();
         if (dropped == Backlog::Dropped::none) break;
-        ++dropped_messages_;
+        ++work.dropped_messages;
         if (dropped == Backlog::Dropped::newest) return false;
     }
     return true;
@@ -114,9 +119,9 @@ bool Connection::hold(MessageView view, const SharedMessage* shared, bool by_sen
 
 // Who waited for them was cancelled: they are messages like others.
 void Connection::let_drop_sent() noexcept {
-    if (backlog_ == nullptr || backlog_->sender_messages == 0) return;
-    for (Backlog::Held& held : backlog_->messages) held.by_sender = false;
-    backlog_->sender_messages = 0;
+    if (!has_backlog() || work_->backlog->sender_messages == 0) return;
+    for (Backlog::Held& held : work_->backlog->messages) held.by_sender = false;
+    work_->backlog->sender_messages = 0;
 }
 
 // `by_sender`: by send(), which has waited for the one before: that is not dropped as the newest.
@@ -126,9 +131,12 @@ bool Connection::write(std::string_view data, bool binary, bool by_sender) {
     if (traced() != nullptr) trace::ws_frame(*traced(), trace::Way::out, static_cast<std::uint8_t>(opcode), data);
     if (must_hold()) return hold({data, !binary}, nullptr, by_sender);
     const std::size_t before = transport_->queued_bytes();
-    if (!protocol_.send_message(*transport_, opcode, data)) return false;
-    if (sender_ != nullptr) sender_->bytes_behind_ += transport_->queued_bytes() - before;
-    return written();
+    Work& work = this->work();
+    if (!work.protocol.send_message(*transport_, opcode, data)) return false;
+    if (work.sender != nullptr) work.sender->bytes_behind_ += transport_->queued_bytes() - before;
+    const bool is_open = written();
+    rest();
+    return is_open;
 }
 
 bool Connection::write_message(const SharedMessage& message) {
@@ -140,28 +148,28 @@ bool Connection::write_message(const SharedMessage& message) {
     if (must_hold()) return hold({}, &message, false);
     const std::size_t before = transport_->queued_bytes();
     put(message);
-    if (sender_ != nullptr) sender_->bytes_behind_ += transport_->queued_bytes() - before;
+    if (has_sender()) work_->sender->bytes_behind_ += transport_->queued_bytes() - before;
     return written();
 }
 
 void Connection::put(const SharedMessage& message) {
     const bool packed = message.packed.size() != 0 && sent_window_bits() >= message.window_bits;
     if (!packed) return transport_->write(message.plain);
-    protocol_.compression()->forget_sent();
+    if (work_ != nullptr) work_->protocol.compression()->forget_sent();
     transport_->write(message.packed);
 }
 
 // As much as the transport has room for, or all.
 void Connection::drain_backlog(bool all) {
-    while (backlog_ != nullptr && transport_ && (all || !transport_->is_full())) {
-        const Backlog::Held held = backlog_->pop();
+    while (has_backlog() && transport_ && (all || !transport_->is_full())) {
+        const Backlog::Held held = work_->backlog->pop();
         if (held.shared.size() != 0) {
             put(held.shared);
         } else {
             const Opcode opcode = held.message.is_text() ? Opcode::text : Opcode::binary;
-            static_cast<void>(protocol_.send_message(*transport_, opcode, held.message.data()));
+            static_cast<void>(work_->protocol.send_message(*transport_, opcode, held.message.data()));
         }
-        if (backlog_->messages.empty()) backlog_.reset();
+        if (work_->backlog->messages.empty()) work_->backlog.reset();
     }
 }
 
@@ -183,28 +191,44 @@ Connection::Send Connection::send_binary(std::string_view bytes) {
     return Send(*this, write(bytes, true, true));
 }
 
+bool Connection::has_sender() const noexcept {
+    return work_ != nullptr && work_->sender != nullptr;
+}
+
+void Connection::wake_sender() noexcept {
+    if (has_sender()) std::exchange(work_->sender, nullptr)->wake();
+}
+
+void Connection::forget_sender(const Send& sender) noexcept {
+    if (!has_sender() || work_->sender != &sender) return;
+    work_->sender = nullptr;
+    rest();
+}
+
 // A sender waits for its own message only: others may keep the transport full for as long as they come.
 void Connection::drained() {
     drain_backlog(false);
-    const bool is_held = backlog_ != nullptr && backlog_->sender_messages != 0;
-    if (sender_ != nullptr && !is_held) std::exchange(sender_, nullptr)->wake();
+    const bool is_held = has_backlog() && work_->backlog->sender_messages != 0;
+    if (!is_held) wake_sender();
     update_reading();
+    if (work_ != nullptr && !transport_->is_full()) work_->next_pong = TimePoint{};
+    rest();
 }
 
 // With drop_newest drained() may never come.
 void Connection::wake_sender_if_sent() noexcept {
-    if (sender_ == nullptr || transport_->queued_bytes() > sender_->bytes_behind_) return;
-    std::exchange(sender_, nullptr)->wake();
+    if (has_sender() && transport_->queued_bytes() <= work_->sender->bytes_behind_) wake_sender();
 }
 
 // While a peer does not take what is queued, one ping a second is answered: else what it asks for had no end.
 void Connection::answer(const Protocol::Ping& ping) {
     if (!transport_) return;
-    if (options_.when_full != WhenFull::close && transport_->is_full()) {
-        if (loop_.time() < next_pong_) return;
-        next_pong_ = loop_.time() + std::chrono::seconds(1);
+    Work& work = this->work();
+    if (options_->when_full != WhenFull::close && transport_->is_full()) {
+        if (loop_.time() < work.next_pong) return;
+        work.next_pong = loop_.time() + std::chrono::seconds(1);
     }
-    static_cast<void>(protocol_.send_pong(*transport_, ping.payload));
+    static_cast<void>(work.protocol.send_pong(*transport_, ping.payload));
 }
 
 }  // namespace stepwise::ws

@@ -46,6 +46,8 @@ public:
     [[nodiscard]] std::optional<std::string_view> next_piece(std::span<char> room);
     // No more of this message comes, or will be looked at.
     void end_received();
+    // Another one, made of the same terms, would do the same.
+    bool is_as_new() const { return deflater_ == nullptr && inflater_ == nullptr; }
 
     // A buffer for what is unpacked: the thread keeps a few, so that messages cost no allocation.
     static std::vector<char> borrow_buffer();

@@ -46,7 +46,7 @@ public:
     CloseCode close_code() const noexcept { return connection_->close_code(); }
     const std::string& close_reason() const noexcept { return connection_->close_reason(); }
     const http::Request& request() const { return connection_->request(); }
-    const std::string& remote_ip() const noexcept { return connection_->remote_ip(); }
+    std::string_view remote_ip() const noexcept { return connection_->remote_ip(); }
     std::string_view subprotocol() const noexcept { return connection_->subprotocol(); }
     void set_nodelay(bool on) noexcept { connection_->set_nodelay(on); }
     Connection& connection() const noexcept { return *connection_; }

@@ -79,7 +79,6 @@ public:
         }
     }
     void opened(Connection& connection) override {
-        connection_ = &connection;
         handler_.connection_ = &connection;
         if constexpr (opens_in_task) {
             start_task();
@@ -143,7 +142,7 @@ private:
             hook();
             return true;
         } catch (...) {
-            failed(*connection_, std::current_exception(), where);
+            failed(connection(), std::current_exception(), where);
             return false;
         }
     }
@@ -159,13 +158,13 @@ private:
     void call_on_close() {
         on_close_called_ = true;
         if constexpr (!closes_in_task) guarded("on_close", [this] { handler_.on_close(); });
-        done(*connection_);
+        done(connection());
     }
     void start_task() {
         task_runs_ = true;
-        Task<void> task = connection_->loop().create_task(serve(TaskEnd(*this), this));
+        Task<void> task = connection().loop().create_task(serve(TaskEnd(*this), this));
         // on_close cannot be lost: a program that ends cancels its awaits, but not its call.
-        if (is_closed(*connection_)) task.start_even_if_cancelled();
+        if (is_closed(connection())) task.start_even_if_cancelled();
     }
 
     static Coro<void> serve(TaskEnd, HandlerFace* face) {
@@ -174,11 +173,11 @@ private:
                 face->is_open_ = true;
                 Coro<void> opening = face->handler_.open();
                 co_await face->run_hook("open", std::move(opening));
-                release_request(*face->connection_);
+                release_request(face->connection());
             }
         }
         Message message;
-        while (take(*face->connection_, message)) {
+        while (take(face->connection(), message)) {
             if constexpr (answers_in_task) {
                 Coro<void> answering = face->handler_.on_message(std::move(message));
                 co_await face->run_hook("on_message", std::move(answering));
@@ -186,7 +185,7 @@ private:
                 face->guarded("on_message", [&] { face->call_plain(message); });
             }
         }
-        if (is_closed(*face->connection_)) {
+        if (is_closed(face->connection())) {
             if constexpr (closes_in_task) {
                 face->on_close_called_ = true;
                 Coro<void> closing = face->handler_.on_close();
@@ -201,22 +200,22 @@ private:
         } catch (const CancelledError&) {
             throw;
         } catch (...) {
-            failed(*connection_, std::current_exception(), where);
+            failed(connection(), std::current_exception(), where);
         }
     }
 
     // Returned or cancelled: on_close is still called, and in a task of its own if it needs one.
     void task_ended() {
         task_runs_ = false;
-        if (connection_->loop().discarding()) return done(*connection_);
-        if (!is_closed(*connection_)) {
+        if (connection().loop().discarding()) return done(connection());
+        if (!is_closed(connection())) {
             // Nothing left to do; or it was cancelled, and what waits will not be answered.
             if (std::exchange(task_returned_, false)) return;
-            connection_->close(CloseCode::going_away);
-            drop_waiting(*connection_);
+            connection().close(CloseCode::going_away);
+            drop_waiting(connection());
             return;
         }
-        if (on_close_called_) return done(*connection_);
+        if (on_close_called_) return done(connection());
         if constexpr (closes_in_task) {
             start_task();
         } else {
@@ -224,8 +223,9 @@ private:
         }
     }
 
+    Connection& connection() const noexcept { return *handler_.connection_; }
+
     Handler handler_;
-    Connection* connection_ = nullptr;
     bool is_open_ = false;
     bool task_runs_ = false;
     bool task_returned_ = false;

@@ -42,8 +42,6 @@ net::ProtocolError peer_error(CloseCode code, std::string_view section, std::str
 
 }  // namespace
 
-static_assert(sizeof(Protocol) <= 136, "every connection has one, idle ones too");
-
 Protocol::Protocol(Role role, const ProtocolOptions& options, MaskKeySource mask_key_source,
                    const std::optional<CompressionTerms>& compression)
     : message_bytes_max_(
@@ -54,12 +52,19 @@ Protocol::Protocol(Role role, const ProtocolOptions& options, MaskKeySource mask
     if (role == Role::client && !mask_key_source_) {
         throw std::invalid_argument("ws::Protocol: a client needs a source of mask keys (RFC 6455 §5.3)");
     }
-    if (compression) compression_ = std::make_unique<MessageCompression>(role, *compression, options.compression);
+    if (compression) compression_.emplace(role, *compression, options.compression);
 }
 
 Protocol::State Protocol::state() const {
     if (error_ || (close_sent_ && close_received_)) return State::closed;
     return close_sent_ || close_received_ ? State::closing : State::open;
+}
+
+bool Protocol::is_as_new() const {
+    const bool between_messages =
+        phase_ == Phase::header && partial_header_bytes_ == 0 && message_opcode_ == Opcode::continuation;
+    return between_messages && input_.empty() && !joined_delivered_ && !error_ && !close_sent_ && !close_received_ &&
+           (!compression_ || compression_->is_as_new());
 }
 
 void Protocol::receive_data(std::span<char> bytes) {
@@ -145,7 +150,7 @@ bool Protocol::read_header() {
         std::memcpy(partial_header_.data() + partial_header_bytes_, input_.data(), added);
         bytes = {partial_header_.data(), partial_header_bytes_ + added};
     }
-    const bool is_packed = (bytes[0] & rsv1 << 4) != 0 && compression_ != nullptr;
+    const bool is_packed = (bytes[0] & rsv1 << 4) != 0 && compression_.has_value();
     if (is_packed && !may_be_packed(static_cast<unsigned char>(bytes[0]))) return false;
     FrameHeaderResult result = parse_frame_header(bytes, role_, is_packed ? rsv1 : 0);
     if (const auto* header = std::get_if<FrameHeader>(&result)) {
@@ -236,7 +241,7 @@ bool Protocol::check_text(std::string_view arrived, bool message_done) {
 
 // Doubles the buffer, but not beyond what it may ever hold: its growth follows what arrived, not what was announced.
 void Protocol::join(std::string_view arrived) {
-    if (compression_ != nullptr && joined_.capacity() == 0) joined_ = MessageCompression::borrow_buffer();
+    if (compression_ && joined_.capacity() == 0) joined_ = MessageCompression::borrow_buffer();
     const std::size_t needed = joined_.size() + arrived.size();
     if (needed > joined_.capacity()) {
         const std::size_t bytes_max = message_bytes_max_ + control_payload_bytes_max;
@@ -283,7 +288,7 @@ Protocol::Event Protocol::deliver_close(std::string_view payload) {
     phase_ = Phase::stopped;
     input_ = {};
     joined_delivered_ = true;  // an unfinished message goes too, with the next next_event()
-    if (compression_ != nullptr) compression_->end_received();
+    if (compression_) compression_->end_received();
     return close;
 }
 
@@ -305,7 +310,7 @@ void Protocol::stop(const net::ProtocolError& error) {
     // An event that the owner still looks at may view joined_: the next next_event() releases it.
     control_bytes_ = 0;
     joined_delivered_ = true;
-    if (compression_ != nullptr) compression_->end_received();
+    if (compression_) compression_->end_received();
 }
 
 void Protocol::drop_delivered() {
@@ -319,7 +324,7 @@ void Protocol::drop_delivered() {
 
 void Protocol::release_joined() {
     joined_delivered_ = false;
-    if (compression_ != nullptr) return MessageCompression::return_buffer(std::move(joined_));
+    if (compression_) return MessageCompression::return_buffer(std::move(joined_));
     std::vector<char>().swap(joined_);
 }
 

@@ -112,7 +112,7 @@ public:
     [[nodiscard]] bool send_message(Sink& sink, Opcode opcode, std::string_view payload) {
         check_data_opcode(opcode);
         if (close_sent_ || error_) return false;
-        if (compression_ == nullptr) return send_frame(sink, opcode, payload);
+        if (!compression_) return send_frame(sink, opcode, payload);
         const std::optional<std::string_view> packed = compression_->pack(payload);
         return packed ? send_frame(sink, opcode, *packed, rsv1) : send_frame(sink, opcode, payload);
     }
@@ -160,7 +160,10 @@ public:
     }
 
     // What the handshake agreed on; nullptr: nothing.
-    MessageCompression* compression() const { return compression_.get(); }
+    MessageCompression* compression() { return compression_ ? &*compression_ : nullptr; }
+    // Between messages, with nothing lent and no Close or error so far: another one, made of the same, would do the
+    // same.
+    bool is_as_new() const;
 
     Role role() const { return role_; }
     State state() const;
@@ -225,7 +228,7 @@ private:
     std::uint64_t frame_bytes_max_;
     MaskKeySource mask_key_source_;
     std::unique_ptr<net::ProtocolError> error_;
-    std::unique_ptr<MessageCompression> compression_;
+    std::optional<MessageCompression> compression_;
     std::uint64_t frame_bytes_left_ = 0;
     MaskKey mask_key_{};  // turned so that it starts at the next payload byte
     std::array<char, frame_header_bytes_max> partial_header_;

@@ -3,12 +3,14 @@
 
 namespace stepwise::ws {
 
+static_assert(sizeof(ServerConnection) <= 144, "a server has many that do nothing");
+
 ServerConnection::ServerConnection(http::Upgrade& upgrade, http::Request& request,
                                    std::shared_ptr<const Endpoint> endpoint, const Agreed& agreed)
-    : Connection(upgrade.server().loop(), upgrade.take_transport(), Role::server, endpoint->options(), MaskKeySource(),
-                 agreed, std::string(request.remote_ip()), upgrade.server().tick()),
-      ServedConnection(upgrade.server()),
-      endpoint_(std::move(endpoint)) {
+    : Connection(upgrade.server().loop(), upgrade.take_transport(), Role::server,
+                 std::shared_ptr<const ConnectionOptions>(endpoint, &endpoint->options()), agreed, request.remote_ip(),
+                 upgrade.server().tick()),
+      ServedConnection(upgrade.server()) {
     keep_request(request);
 }
 

@@ -1,6 +1,6 @@
 // The server's end of a WebSocket connection: in its server's list while it is open, and told there when to go.
 //
-// Made by an Endpoint, out of an HTTP connection. Shares the endpoint, whose options and code it runs.
+// Made by an Endpoint, out of an HTTP connection. Shares the endpoint, whose options and code it runs, by the options.
 #pragma once
 
 #include <memory>
@@ -25,8 +25,6 @@ public:
 private:
     ServerConnection(http::Upgrade& upgrade, http::Request& request, std::shared_ptr<const Endpoint> endpoint,
                      const Agreed& agreed);
-
-    std::shared_ptr<const Endpoint> endpoint_;
 };
 
 }  // namespace stepwise::ws

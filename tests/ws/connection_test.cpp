@@ -350,7 +350,7 @@ TEST_CASE("the request is there until the first await, with its parameters and t
         static Coro<void> asks(Log& log, Connection& connection) {
             log.push_back(std::string(*connection.request().path_parameter("room")));
             log.push_back(connection.request().argument("name").value_or("?"));
-            log.push_back(connection.remote_ip());
+            log.emplace_back(connection.remote_ip());
             co_await connection.receive();
             try {
                 static_cast<void>(connection.request());

@@ -7,8 +7,7 @@ using namespace stepwise;
 using namespace stepwise::ws;
 using namespace stepwise::ws::test;
 
-TEST_CASE("an idle Protocol holds no heap memory and has at most 136 bytes") {
-    CHECK(sizeof(Protocol) <= 136);
+TEST_CASE("an idle Protocol holds no heap memory") {
     const std::size_t before = allocation_count();
     Protocol protocol(Role::server);
     CHECK(describe(protocol.next_event()) == "need more");
