@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <stepwise/ws/connection.hpp>
 #include <stepwise/ws/connection_work.hpp>
+#include <stepwise/ws/topics.hpp>
 
 #include <algorithm>
 
@@ -64,6 +65,7 @@ Connection::Connection(EventLoop& loop, net::Transport::Owner transport, Role ro
 }
 
 Connection::~Connection() {
+    end_subscriptions();
     face_.reset();
     drop_waiting();
 }
@@ -244,8 +246,15 @@ void Connection::tell_face() noexcept {
     if (face_told_) return;
     face_told_ = true;
     if (planted("end_untold") && close_code() == CloseCode::abnormal_closure) return;
+    end_subscriptions();
     Call call(*this);
     face_->closed(*this);
+}
+
+void Connection::end_subscriptions() noexcept {
+    if (!has_topics_) return;
+    has_topics_ = false;
+    Topics::end_subscriptions(*this);
 }
 
 }  // namespace stepwise::ws

@@ -150,6 +150,7 @@ protected:
 
 private:
     friend class Face;
+    friend class Topics;
     class Call;
     enum class State : std::uint8_t { open, closing, closed };
     struct Waiting;
@@ -212,6 +213,7 @@ private:
     void end_later() noexcept;
     void run_end();
     void tell_face() noexcept;
+    void end_subscriptions() noexcept;
     void too_slow() noexcept;
     void arm_close_timer();
     void send_keepalive();
@@ -246,6 +248,7 @@ private:
     bool face_told_ : 1 = false;
     bool face_done_ : 1 = false;
     bool end_queued_ : 1 = false;
+    bool has_topics_ : 1 = false;  // see topics.hpp
     bool goes_on_ : 1 = false;     // instead of the end that is queued
     bool in_events_ : 1 = false;   // somebody calls the face: the object must outlive that
 };

@@ -54,6 +54,10 @@ public:
         taken_.clear();
     }
 
+    bool has(const Connection& connection) const {
+        return std::find(members.begin(), members.end(), &connection) != members.end();
+    }
+
     EventLoop& loop;
     std::vector<Connection*> members;
     bool told = false;  // a deliver() is on its way
@@ -90,7 +94,7 @@ void SharedBroadcast::add(Connection& connection) {
         part->deliver(*shared_);  // what was sent before goes to those who were there before
         lock.lock();
     }
-    assert(std::find(part->members.begin(), part->members.end(), &connection) == part->members.end());
+    assert(!part->has(connection));
     part->members.push_back(&connection);
     shared_->encoder.add(connection);
 }
@@ -108,15 +112,18 @@ bool SharedBroadcast::remove(Connection& connection) noexcept {
     return true;
 }
 
-void SharedBroadcast::send_frame(Opcode opcode, std::string_view payload, const Connection* except) {
+std::size_t SharedBroadcast::send_frame(Opcode opcode, std::string_view payload, const Connection* except) {
     const EventLoop* running = EventLoop::running();
     std::shared_ptr<Part> here;
+    std::size_t count = 0;
     {
         std::lock_guard lock(shared_->mutex);
         const SharedMessage message = shared_->encoder.encode(opcode, payload);
         for (const std::shared_ptr<Part>& part : shared_->parts) {
+            count += part->members.size();
             if (&part->loop == running) {
                 here = part;
+                if (except != nullptr) count -= part->has(*except) ? 1 : 0;
                 part->put(message, except, shared_->waiting_bytes_max);
                 continue;
             }
@@ -127,6 +134,7 @@ void SharedBroadcast::send_frame(Opcode opcode, std::string_view payload, const 
         }
     }
     if (here != nullptr) here->deliver(*shared_);
+    return count;
 }
 
 std::size_t SharedBroadcast::size() const {

@@ -29,10 +29,13 @@ public:
     // False if it was no member.
     bool remove(Connection& connection) noexcept;
 
-    // To every member that is open. `except`, of the loop that runs here, is left out.
-    void send(std::string_view text, const Connection* except = nullptr) { send_frame(Opcode::text, text, except); }
-    void send_binary(std::string_view bytes, const Connection* except = nullptr) {
-        send_frame(Opcode::binary, bytes, except);
+    // To every member that is open. `except`, of the loop that runs here, is left out. Returns how many members it is
+    // for.
+    std::size_t send(std::string_view text, const Connection* except = nullptr) {
+        return send_frame(Opcode::text, text, except);
+    }
+    std::size_t send_binary(std::string_view bytes, const Connection* except = nullptr) {
+        return send_frame(Opcode::binary, bytes, except);
     }
 
     std::size_t size() const;
@@ -41,7 +44,7 @@ private:
     class Part;
     struct Shared;
 
-    void send_frame(Opcode opcode, std::string_view payload, const Connection* except);
+    std::size_t send_frame(Opcode opcode, std::string_view payload, const Connection* except);
 
     std::shared_ptr<Shared> shared_;  // with calls that are on their way to a loop
 };

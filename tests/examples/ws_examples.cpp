@@ -11,6 +11,7 @@
 #include <stepwise/ws/route.hpp>
 #include <stepwise/ws/shared_broadcast.hpp>
 #include <stepwise/ws/shared_message.hpp>
+#include <stepwise/ws/topics.hpp>
 
 using namespace net_test;
 
@@ -113,6 +114,35 @@ TEST_CASE("who is in the room hears what is sent there, from any thread too") {
     CHECK(everybody.size() == 0);
 }
 
+TEST_CASE("who subscribed to a topic hears what is published on it") {
+    struct Programs {
+        static Coro<void> serve(ws::Topics& topics, std::size_t& subscribers_seen, ws::Connection& connection) {
+            //[ ws/topics.hpp
+            std::optional<net::ProtocolError> refused = topics.subscribe(connection, "news/sport");
+            std::size_t subscribers = topics.publish("news/sport", "one to nil");
+            topics.unsubscribe(connection, "news/sport");
+            //]
+            subscribers_seen = refused ? 0 : subscribers;
+            co_return;
+        }
+    };
+    World world;
+    ws::Topics topics;
+    std::size_t subscribers = 0;
+    http::Router router;
+    router.get("/news", ws::coroutine([&](ws::Connection& c) { return Programs::serve(topics, subscribers, c); }));
+    http::Server server(world.loop(), std::move(router));
+    const std::string url = "ws://" + server.listen(net::Address::tcp("127.0.0.1", 0)).to_string() + "/news";
+    auto hears = [](std::string url_of_news) -> Coro<std::string> {
+        ws::ClientConnection connection = co_await ws::connect(url_of_news);
+        auto message = co_await connection->receive();
+        co_return std::string(message->data());
+    };
+    CHECK(world.run(hears(url)) == "one to nil");
+    CHECK(subscribers == 1);
+    CHECK(topics.size() == 0);
+}
+
 TEST_CASE("a message is kept by a copy of its own") {
     ws::MessageView view{"hello"};
     //[ ws/message.hpp
@@ -179,7 +209,7 @@ TEST_CASE("both ends agree on a handshake") {
 TEST_CASE("both ends agree on compression, and one packs what the other unpacks") {
     ws::CompressionOptions options{.message_bytes_min = 1};
     //[ ws/compression.hpp
-    std::string offer = ws::compression_offer(options);       // a client's
+    std::string offer = ws::compression_offer(options);  // a client's
     //]
     //[ ws/extensions.hpp
     std::optional<std::vector<ws::Extension>> offers = ws::parse_extensions({offer});
@@ -187,7 +217,7 @@ TEST_CASE("both ends agree on compression, and one packs what the other unpacks"
     REQUIRE(offers);
     //[ ws/compression.hpp
     std::optional<ws::CompressionTerms> terms = ws::accept_compression(*offers, options);
-    std::string answer = ws::extension_field(*terms);         // the server's
+    std::string answer = ws::extension_field(*terms);  // the server's
     //]
     CHECK(answer == "permessage-deflate; server_no_context_takeover; client_no_context_takeover");
     std::string text(100, 't');
@@ -200,9 +230,9 @@ TEST_CASE("both ends agree on compression, and one packs what the other unpacks"
         auto terms = agreed;
         //[ ws/deflate.hpp
         ws::MessageCompression compression(ws::Role::server, terms, options);
-        std::optional<std::string_view> packed = compression.pack(text);      // nothing: it goes as it is
+        std::optional<std::string_view> packed = compression.pack(text);  // nothing: it goes as it is
         compression.receive(bytes, is_last);
-        std::optional<std::string_view> piece = compression.next_piece(room);   // until it is empty; nothing: corrupt
+        std::optional<std::string_view> piece = compression.next_piece(room);  // until it is empty; nothing: corrupt
         //]
         CHECK(packed->size() < text.size());
         CHECK(*piece == text);
@@ -212,7 +242,7 @@ TEST_CASE("both ends agree on compression, and one packs what the other unpacks"
 TEST_CASE("a message for many is encoded once") {
     //[ ws/shared_message.hpp
     ws::SharedEncoder encoder;
-    ws::SharedMessage message = encoder.encode(ws::Opcode::text, "to all");   // who reads it: add(connection)
+    ws::SharedMessage message = encoder.encode(ws::Opcode::text, "to all");  // who reads it: add(connection)
     //]
     CHECK(message.plain.size() == 8);
 }

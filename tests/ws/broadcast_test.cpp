@@ -2,6 +2,7 @@
 
 #include <stepwise/tests/left_out.hpp>
 #include <stepwise/ws/broadcast.hpp>
+#include <stepwise/ws/topics.hpp>
 
 #include <doctest/doctest.h>
 
@@ -216,4 +217,144 @@ TEST_CASE("a group that another thread touches says whose it is, and stays as it
     }).join();
     scene.room.everybody.send("from inside");
     CHECK(read_frame(member) == "text:from inside");
+}
+
+// ---- topics
+
+namespace {
+
+// "+name" subscribes, "-name" unsubscribes, "name:text" publishes to the others, and tells how many they are.
+class Reader : public WebSocketHandler {
+public:
+    Reader(ws::Topics& topics, Log& log) : topics_(topics), log_(log) {}
+    void on_message(MessageView message) {
+        const std::string_view name = message.data.substr(1);
+        if (message.data.starts_with('+')) {
+            const auto refused = topics_.subscribe(connection(), name);
+            if (refused) close(static_cast<CloseCode>(refused->code), refused->message);
+        } else if (message.data.starts_with('-')) {
+            write_message(topics_.unsubscribe(connection(), name) ? "off" : "was not on");
+        } else {
+            const std::size_t colon = message.data.find(':');
+            const std::string_view text = message.data.substr(colon + 1);
+            write_message(std::to_string(topics_.publish(message.data.substr(0, colon), text, &connection())));
+        }
+    }
+    void on_close() { log_.push_back("closed, of topics then " + std::to_string(topics_.size())); }
+
+private:
+    ws::Topics& topics_;
+    Log& log_;
+};
+
+struct Newsroom : WsServed {
+    explicit Newsroom(const ws::TopicsOptions& limits = {}) : topics(limits) {
+        http::Router router;
+        ws::ConnectionOptions options;
+        options.ping_interval_seconds = 0;
+        router.get("/", ws::handler<Reader>(options, std::ref(topics), std::ref(log)));
+        serve(std::move(router));
+    }
+    ~Newsroom() { server.reset(); }
+
+    ws::Topics topics;
+};
+
+}  // namespace
+
+TEST_CASE("a topic's messages go to its subscribers alone, each once, and how many they are is told") {
+    Newsroom room;
+    Peer first = room.open();
+    Peer second = room.open();
+    Peer third = room.open();
+    first.send(text_frame("+a") + text_frame("+b") + text_frame("+a"));
+    second.send(text_frame("+a"));
+    third.send(text_frame("+b"));
+    room.settle();
+    CHECK(room.topics.size() == 2);
+    CHECK(room.topics.subscribers("a") == 2);
+    CHECK(room.topics.subscribers("nothing") == 0);
+    CHECK(room.topics.publish("a", "to a") == 2);
+    room.settle();
+    CHECK(room.topics.publish_binary("b", "to b") == 2);
+    CHECK(room.topics.publish("nothing", "to nobody") == 0);
+    room.settle();
+    third.send(text_frame("a:from outside"));
+    CHECK(read_frame(first) == "text:to a");
+    CHECK(read_frame(first) == "binary:to b");
+    CHECK(read_frame(first) == "text:from outside");
+    CHECK(read_frame(second) == "text:to a");
+    CHECK(read_frame(second) == "text:from outside");
+    CHECK(read_frame(third) == "binary:to b");
+    CHECK(read_frame(third) == "text:2");
+    second.send(text_frame("a:to the other one"));
+    CHECK(read_frame(second) == "text:1");
+    CHECK(read_frame(first) == "text:to the other one");
+}
+
+TEST_CASE("a topic is there while somebody is subscribed, and a subscription ends with its connection") {
+    Newsroom room;
+    Peer stays = room.open();
+    Peer leaves = room.open();
+    stays.send(text_frame("+a"));
+    leaves.send(text_frame("+a") + text_frame("+b") + text_frame("+c") + text_frame("-b") + text_frame("-b"));
+    CHECK(read_frame(leaves) == "text:off");
+    CHECK(read_frame(leaves) == "text:was not on");
+    CHECK(room.topics.size() == 2);
+    SUBCASE("in order") {
+        leaves.send(close_frame(1000));
+        CHECK(read_frame(leaves) == "close:1000");
+    }
+    SUBCASE("lost") {
+        leaves.reset();
+    }
+    room.run_until([&] { return !room.log.empty(); });
+    CHECK(room.log == Log{"closed, of topics then 1"});
+    CHECK(room.topics.publish("a", "still here") == 1);
+    CHECK(room.topics.publish("c", "nobody") == 0);
+    CHECK(read_frame(stays) == "text:still here");
+    room.server.reset();
+    CHECK(room.topics.size() == 0);
+}
+
+TEST_CASE("how many topics a connection may have, and how long their names are, has a limit that the error names") {
+    Newsroom room({.topics_per_connection_max = 3, .name_bytes_max = 5});
+    Peer client = room.open();
+    for (const char* name : {"+a", "+b", "+c", "+b"}) client.send(text_frame(name));
+    SUBCASE("one too many") {
+        client.send(text_frame("+d"));
+        CHECK(read_frame(client) ==
+              "close:1008 too many topics on one connection: 3 at most (TopicsOptions::topics_per_connection_max)");
+    }
+    SUBCASE("one instead of another") {
+        client.send(text_frame("-a") + text_frame("+d"));
+        CHECK(read_frame(client) == "text:off");
+        room.settle();
+        CHECK(room.topics.subscribers("d") == 1);
+    }
+    SUBCASE("too long a name") {
+        client.send(text_frame("+sports"));
+        CHECK(read_frame(client) == "close:1008 a topic's name of 6 bytes: 5 at most (TopicsOptions::name_bytes_max)");
+    }
+}
+
+TEST_CASE("a subscriber that is too slow within one publish leaves later, and the topic with the last of them") {
+    WsServed scene;
+    ws::Topics topics;
+    http::Router router;
+    ws::ConnectionOptions options;
+    options.queued_bytes_max = 1000;
+    router.get("/", ws::handler<Reader>(options, std::ref(topics), std::ref(scene.log)));
+    scene.serve(std::move(router));
+    std::vector<Peer> readers;
+    for (int count = 0; count < 10; ++count) readers.push_back(scene.open());
+    for (Peer& reader : readers) reader.send(text_frame("+a"));
+    scene.run_until([&] { return topics.subscribers("a") == 10; });
+    scene.loop().call_soon([&] {
+        CHECK(topics.publish("a", std::string(2000, 'x')) == 10);
+        CHECK(topics.subscribers("a") == 10);
+    });
+    scene.run_until([&] { return scene.log.size() == 10; });
+    CHECK(topics.size() == 0);
+    scene.server.reset();
 }

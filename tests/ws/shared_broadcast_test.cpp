@@ -1,6 +1,7 @@
 #include <stepwise/tests/ws/support.hpp>
 
 #include <stepwise/ws/shared_broadcast.hpp>
+#include <stepwise/ws/topics.hpp>
 
 #include <doctest/doctest.h>
 
@@ -208,4 +209,91 @@ TEST_CASE("clients come and go on two loops while a thread sends, and each hears
     pushing.join();
     for (Scene* scene : {&here, &there}) scene->run_until_gone();
     CHECK(everybody.size() == 0);
+}
+
+// ---- topics
+
+namespace {
+
+class Subscriber : public WebSocketHandler {
+public:
+    explicit Subscriber(ws::Topics& topics) : topics_(topics) {}
+    void open() {
+        static_cast<void>(topics_.subscribe(connection(), "news"));
+        static_cast<void>(topics_.subscribe(connection(), std::string(request().path()).substr(1)));
+    }
+    void on_message(MessageView message) { topics_.publish("news", message.data); }
+
+private:
+    ws::Topics& topics_;
+};
+
+struct Loop : WsServed {
+    explicit Loop(ws::Topics& topics) {
+        http::Router router;
+        ws::ConnectionOptions options;
+        options.ping_interval_seconds = 0;
+        router.fallback(ws::handler<Subscriber>(options, std::ref(topics)));
+        serve(std::move(router));
+    }
+    ~Loop() { server.reset(); }
+};
+
+}  // namespace
+
+TEST_CASE("a topic's subscribers are on any loop, and hear what any thread publishes") {
+    ws::Topics topics;
+    Loop here(topics);
+    Loop there(topics);
+    Peer first = here.open("/sport");
+    Peer second = there.open("/sport");
+    Peer third = there.open("/weather");
+    CHECK(topics.subscribers("news") == 3);
+    std::thread([&] { CHECK(topics.publish("news", "to all") == 3); }).join();
+    for (Loop* loop : {&here, &there}) loop->settle();
+    std::thread([&] { CHECK(topics.publish("sport", "one to nil") == 2); }).join();
+    for (Loop* loop : {&here, &there}) loop->settle();
+    second.send(text_frame("from there"));
+    there.settle();
+    for (Peer* peer : {&first, &second, &third}) {
+        CHECK(read_frame(*peer) == "text:to all");
+        if (peer != &third) CHECK(read_frame(*peer) == "text:one to nil");
+        CHECK(read_frame(*peer) == "text:from there");
+    }
+    second.reset();
+    there.run_until([&] { return topics.subscribers("news") == 2; });
+    CHECK(topics.publish("sport", "two to nil") == 1);
+    CHECK(read_frame(first) == "text:two to nil");
+    there.server.reset();
+    CHECK(topics.size() == 2);
+}
+
+TEST_CASE("subscribers come and go on two threads while another publishes, and topics with them") {
+    ws::Topics topics;
+    std::atomic<bool> over = false;
+    std::thread publishing([&] {
+        for (int number = 0; !over; ++number) {
+            topics.publish("news", std::to_string(number));
+            topics.publish("sport", "a goal");
+            std::this_thread::yield();
+        }
+    });
+    const auto come_and_go = [&topics] {
+        Loop loop(topics);
+        for (int round = 0; round < 20; ++round) {
+            Peer peer = loop.open("/elsewhere");
+            const int first = std::stoi(read_frame(peer).substr(5));
+            for (int next = first + 1; next < first + 5; ++next) {
+                CHECK(read_frame(peer) == "text:" + std::to_string(next));
+            }
+            round % 2 == 0 ? peer.reset() : peer.close();
+            loop.run_until_gone();
+        }
+    };
+    std::thread elsewhere(come_and_go);
+    come_and_go();
+    elsewhere.join();
+    over = true;
+    publishing.join();
+    CHECK(topics.size() == 0);
 }
