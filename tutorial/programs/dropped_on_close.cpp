@@ -46,7 +46,7 @@ struct Member {
 //]
 
 //[ callers
-// As if it were a plain function: whatever it returns is dropped. Without the cast the compiler warns.
+// As if it were a plain function. Without the cast the compiler warns.
 void connection_lost_as_before(Member& member) {
     static_cast<void>(member.on_close());
 }
@@ -57,7 +57,7 @@ Coro<> connection_lost(Member& member) {
 //]
 
 void say_what_came_of_it() {
-    say(fmt::format("bye: {}, 成员: {}", said_bye ? "有" : "没有", room.size()),
+    say(fmt::format("bye: {}，成员: {}", said_bye ? "有" : "没有", room.size()),
         fmt::format("bye: {}, members: {}", said_bye ? "yes" : "no", room.size()));
     room.clear();
     said_bye = false;

@@ -7,7 +7,6 @@
 //         and so on, until one send waits, and what it is that wakes it
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <chrono>
 #include <stepwise/net/http/server.hpp>
 #include <stepwise/net/options.hpp>
@@ -42,24 +41,40 @@ void say(const std::string& zh, const std::string& en) {
 }
 
 struct Sender {
-    int sent = 0;  // the last one that send() was called for
-    int taken = 0;
+    std::size_t sent = 0;   // messages for which send() was called
+    std::size_t taken = 0;  // by the receiver
     bool waits = false;
 };
 Sender sender;
 
+struct Levels {
+    std::size_t queue;
+    std::size_t own_kernel;
+    std::size_t theirs;
+};
+
 //[ levels
-void say_levels(const ws::Connection& connection, const std::string& zh, const std::string& en) {
+Levels levels_of(const ws::Connection& connection) {
     const std::size_t queue = connection.queued_bytes();
     const std::size_t own_kernel = connection.unacknowledged_bytes();
-    const std::size_t all = sender.sent * frame_bytes;
-    const std::size_t theirs = all - queue - own_kernel - sender.taken * frame_bytes;
-    say(fmt::format("{}: 队列 {}/64 KiB，自己内核 {}/64 KiB，对方那边 {}/128 KiB", zh, queue / kibibyte,
-                    own_kernel / kibibyte, theirs / kibibyte),
-        fmt::format("{}: queue {}/64 KiB, own kernel {}/64 KiB, peer's side {}/128 KiB", en, queue / kibibyte,
-                    own_kernel / kibibyte, theirs / kibibyte));
+    const std::size_t left = (sender.sent - sender.taken) * frame_bytes;
+    return {queue, own_kernel, left - queue - own_kernel};
 }
 //]
+
+void say_levels(const Levels& levels, const std::string& zh, const std::string& en) {
+    const std::size_t queue = levels.queue / kibibyte;
+    const std::size_t own_kernel = levels.own_kernel / kibibyte;
+    const std::size_t theirs = levels.theirs / kibibyte;
+    say(fmt::format("{}: 队列 {}/64 KiB，自己内核 {}/64 KiB，对方那边 {}/128 KiB", zh, queue, own_kernel, theirs),
+        fmt::format("{}: queue {}/64 KiB, own kernel {}/64 KiB, peer's side {}/128 KiB", en, queue, own_kernel,
+                    theirs));
+}
+
+void say_that_it_waited(double seconds) {
+    say(fmt::format("第 {} 次 send 等了 {:.1f} s，继续", sender.sent, seconds),
+        fmt::format("send {} went on after {:.1f} s", sender.sent, seconds));
+}
 
 //[ sender
 Coro<> send_ten_a_second(ws::Connection& connection) {
@@ -70,10 +85,7 @@ Coro<> send_ten_a_second(ws::Connection& connection) {
         co_await connection.send(message);
         sender.waits = false;
         const double waited = seconds_since_start() - before;
-        if (waited > 0.1) {
-            say(fmt::format("第 {} 次 send 等了 {:.1f} s，继续", sender.sent, waited),
-                fmt::format("send {} went on after {:.1f} s", sender.sent, waited));
-        }
+        if (waited > 0.1) say_that_it_waited(waited);
         co_await stepwise::sleep(100ms);
     }
 }
@@ -82,10 +94,11 @@ Coro<> send_ten_a_second(ws::Connection& connection) {
 // Looks on, between two messages.
 Coro<> look_on(const ws::Connection& connection) {
     co_await stepwise::sleep(50ms);
-    for (int shown = 0; connection.is_open(); co_await stepwise::sleep(100ms)) {
+    for (std::size_t shown = 0; connection.is_open(); co_await stepwise::sleep(100ms)) {
         if (shown == sender.sent) continue;
         shown = sender.sent;
-        say_levels(connection, fmt::format("第 {} 次 send{}", shown, sender.waits ? " 在等" : ""),
+        const Levels levels = levels_of(connection);
+        say_levels(levels, fmt::format("第 {} 次 send{}", shown, sender.waits ? " 在等" : ""),
                    fmt::format("send {}{}", shown, sender.waits ? " waits" : ""));
     }
 }

@@ -68,8 +68,7 @@ struct Case {
 const Case cases[] = {
     {"A", "没有 ping，也不发什么", "no pings, and nothing is sent", 0, false, true},
     {"B", "没有 ping，但发一条消息", "no pings, but a message is sent", 0, true, true},
-    {"C", "默认: 静默 20 s 后 ping，再等 20 s", "as it is by default: a ping after 20 s of silence, then 20 s more", 20,
-     false, true},
+    {"C", "静默 20 s 后 ping，再等 20 s", "a ping after 20 s, then 20 s more", 20, false, true},
     {"D", "同样，线没断", "the same, and the way is not cut", 20, false, false},
 };
 //]
