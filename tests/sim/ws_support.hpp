@@ -55,11 +55,12 @@ struct Seen {
     int echoes = 0;
 };
 
-// Both ends of the test are one machine: latency differs from seed to seed, and half of them read and write in parts.
+// Latencies differ from seed to seed; half of them read and write in parts, and a third have small buffers.
 inline sim::Options weather(std::uint64_t seed) {
     sim::Options options;
     options.seed = seed;
     options.latency = sim::Span{20us, 1ms};
+    if (seed % 3 == 0) options.send_buffer_bytes = options.receive_buffer_bytes = 4096;
     if (seed % 2 == 0) {
         for (const sim::Fault fault : {sim::Fault::split, sim::Fault::short_read, sim::Fault::short_write}) {
             options.chance(fault) = 0.2;
