@@ -21,7 +21,8 @@ CloseCode Connection::close_code() const noexcept {
 
 const std::string& Connection::close_reason() const noexcept {
     static const std::string none;
-    return work_ == nullptr ? none : work_->close_reason;
+    const bool is_ending = state_ != State::open || close_waits_;  // or the work may go
+    return work_ == nullptr || !is_ending ? none : work_->close_reason;
 }
 
 // Both halves of the close handshake are done with this.
@@ -29,7 +30,7 @@ void Connection::answer_close() {
     close_waits_ = false;
     drain_backlog(true);
     if (transport_) work().protocol.send_close_reply(*transport_);
-    end(close_code(), close_reason());
+    end(work().close_code, work().close_reason);
 }
 
 void Connection::received_end() {

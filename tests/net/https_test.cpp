@@ -315,3 +315,16 @@ TEST_CASE("WebSockets go through wss, from handshake to close") {
         CHECK(std::string(error.what()).ends_with("no trusted authority vouches for the certificate"));
     }
 }
+
+TEST_CASE("a peer by wss whose kernel takes the ping, and who does not answer it, is not taken for alive") {
+    Scene scene;
+    auto client = scene.secure_client();
+    client->send(
+        "GET /ws HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+    CHECK(client->read(12) == "HTTP/1.1 101");
+    scene.pass(30s);
+    CHECK(scene.server->connection_count() == 1);
+    scene.pass(20s);
+    CHECK(scene.server->connection_count() == 0);
+}
