@@ -32,6 +32,7 @@ using stepwise::Coro;
 using stepwise::EventLoop;
 using stepwise::Task;
 
+constexpr std::size_t shown_bytes_max = 16;  // of a payload
 net::DemoOptions options;
 
 std::string in_language(const char* zh, const char* en) {
@@ -83,15 +84,22 @@ void print_frame(const std::string& who, std::string_view bytes, const ws::Frame
                                                 (first >> 4) & 7, first & 15, name_of(header.opcode)));
     print_field(bytes.substr(1, 1), fmt::format("{:b} MASK | {:07b} {}: {}", second >> 7, second & 127,
                                                 in_language("长度", "length"), second & 127));
-    const std::string_view sent = bytes.substr(header.header_bytes, header.payload_bytes);
-    std::string payload(sent);
+    std::size_t read = 2;
+    if (const std::size_t more = header.header_bytes - (header.masked ? 4 : 0) - read; more > 0) {
+        print_field(bytes.substr(read, more),
+                    fmt::format("{}: {}", in_language("长度", "length"), header.payload_bytes));
+        read += more;
+    }
+    std::string payload(bytes.substr(header.header_bytes, header.payload_bytes));
     if (header.masked) {
-        print_field(bytes.substr(2, 4), in_language("掩码", "mask key"));
+        print_field(bytes.substr(read, 4), in_language("掩码", "mask key"));
         ws::apply_mask(payload, header.mask_key);
     }
-    print_field(sent, (header.masked ? in_language("负载，加了掩码: ", "payload, masked: ")
-                                     : in_language("负载: ", "payload: ")) +
-                          meaning_of(header.opcode, payload));
+    const std::string name =
+        header.masked ? in_language("负载，加了掩码: ", "payload, masked: ") : in_language("负载: ", "payload: ");
+    print_field(bytes.substr(header.header_bytes, std::min(payload.size(), shown_bytes_max)),
+                name + meaning_of(header.opcode, std::string_view(payload).substr(0, shown_bytes_max)) +
+                    (payload.size() > shown_bytes_max ? " …" : ""));
 }
 
 // Takes the whole frames that `bytes` begins with.
