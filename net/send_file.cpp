@@ -63,9 +63,15 @@ bool is_of_connection(int error) noexcept {
     throw_system_error(error, "sendfile of '" + file.path() + "'");
 }
 
+// Of files of which the kernel has no pages to give, as most in /proc and of some file systems.
+bool cannot_be_sent(int error) noexcept {
+    return error == EINVAL || error == ENOSYS;
+}
+
 // The kernel moves pages of its cache into the socket's queue, and reads ahead further than it would. (To ask for
-// each part beforehand, WILLNEED, takes 7 % of the whole when the file is in the cache.)
-Coro<void> send_by_kernel(Transport& transport, File& file, std::uint64_t offset, std::uint64_t length) {
+// each part beforehand, WILLNEED, takes 7 % of the whole when the file is in the cache.) Returns what it leaves to
+// others: nothing, or the rest of a file that it cannot send.
+Coro<std::uint64_t> send_by_kernel(Transport& transport, File& file, std::uint64_t offset, std::uint64_t length) {
     Transport::Hold hold(transport);
     const int socket = transport.fd();
     auto at = static_cast<off_t>(offset);
@@ -76,6 +82,7 @@ Coro<void> send_by_kernel(Transport& transport, File& file, std::uint64_t offset
         const auto wanted = static_cast<std::size_t>(std::min(left, sendfile_bytes_max));
         const ssize_t count = sendfile_without_signal(socket, file.fd(), at, wanted);
         if (count < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+        if (count < 0 && cannot_be_sent(errno)) co_return left;
         if (count < 0) throw_failed(transport, file, errno);
         if (count == 0) throw_file_ended(file, left);
         left -= static_cast<std::uint64_t>(count);
@@ -84,6 +91,7 @@ Coro<void> send_by_kernel(Transport& transport, File& file, std::uint64_t offset
         co_await sleep(Duration::zero());
         if (transport.is_lost()) transport.throw_lost();
     }
+    co_return 0;
 }
 
 Coro<void> read_and_write(Transport& transport, File& file, std::uint64_t offset, std::uint64_t length,
@@ -115,14 +123,14 @@ Coro<void> send_file(Transport& transport, File& file, std::uint64_t offset, std
         throw_system_error(EINVAL, "a part of '" + file.path() + "' beyond what a file can have");
     }
     if (transport.is_lost()) transport.throw_lost();
-    if (!is_sent_by_kernel(transport)) {
-        co_await read_and_write(transport, file, offset, length, all_is_sent);
-        co_return;
+    std::uint64_t left = length;
+    if (is_sent_by_kernel(transport)) {
+        Coro<void> sending = all_is_sent(transport);
+        co_await std::move(sending);
+        if (transport.is_lost()) transport.throw_lost();
+        left = co_await send_by_kernel(transport, file, offset, length);
     }
-    Coro<void> sending = all_is_sent(transport);
-    co_await std::move(sending);
-    if (transport.is_lost()) transport.throw_lost();
-    co_await send_by_kernel(transport, file, offset, length);
+    if (left != 0) co_await read_and_write(transport, file, offset + (length - left), left, all_is_sent);
 }
 
 }  // namespace stepwise::net

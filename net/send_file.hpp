@@ -29,7 +29,7 @@ public:
 // Waits until the transport has nothing queued; throws if it is lost.
 using AllIsSent = std::function<Coro<void>(Transport& transport)>;
 
-// Whether send_file leaves it to the kernel: else the connection is TLS, or simulated.
+// Whether send_file leaves it to the kernel, if the file's system lets it: else the connection is TLS, or simulated.
 bool is_sent_by_kernel(const Transport& transport) noexcept;
 
 // `length` bytes from `offset` on. Throws FileEndedError, std::system_error of the file (with its path) or of the

@@ -77,6 +77,28 @@ TEST_CASE("a part of a file goes out between what was written before and behind 
     }
 }
 
+TEST_CASE("a file that the kernel cannot send by itself is read and sent in pieces") {
+    if (is_left_out_on_simulator("its disk has files of its own only")) return;
+    Scene scene;
+    // Refused by sendfile: it has no pages in the kernel's cache.
+    scene.path = "/proc/self/auxv";
+    const std::string bytes = scene.run(read_file(scene.path));
+    REQUIRE(bytes.size() > 100);
+    for (const std::size_t offset : {std::size_t{0}, std::size_t{33}}) {
+        const std::size_t length = bytes.size() - offset;
+        Task<void> sending = scene.loop().create_task(sent(*scene.ours, scene.path, offset, length));
+        const std::string wanted = "head " + bytes.substr(offset) + " tail";
+        CHECK(scene.peer->read(wanted.size()) == wanted);
+        scene.run_until([&] { return sending.done(); });
+        sending.result();
+    }
+    Task<void> beyond = scene.loop().create_task(sent(*scene.ours, scene.path, 0, bytes.size() + 1));
+    scene.run_until([&] { return beyond.done(); });
+    CHECK_THROWS_AS(beyond.result(), FileEndedError);
+    CHECK(scene.peer->read(5 + bytes.size()) == "head " + bytes);
+    scene.path.clear();
+}
+
 TEST_CASE("a peer that does not read holds the file up, and gets all of it when it does") {
     Scene scene;
     limit_send_buffer(scene.ours->fd());
