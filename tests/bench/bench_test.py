@@ -24,6 +24,7 @@ def load_module(folder):
 
 
 net = load_module("net")
+bars = net.bars
 runtime = load_module("runtime")
 
 
@@ -40,6 +41,30 @@ class RulerTest(unittest.TestCase):
         self.assertEqual(net.interval(range(1, 16)), (4, 12))
         self.assertEqual(net.interval([5, 1, 3]), (1, 5))
         self.assertEqual(net.interval([7]), (7, 7))
+
+
+    def test_a_tail_has_a_ratio_of_its_own(self):
+        floor, run = {"cpu_us": 2.0, "p99_us": 100}, {"cpu_us": 3.0, "p99_us": 120}
+        self.assertEqual(net.ratio_to_floor(floor, run, floor, "p99_us"), [1.2])
+        self.assertEqual(net.ratio_to_floor(floor, run, {"cpu_us": 2.0, "p99_us": 151}, "p99_us"), [])
+
+    def test_a_bar_is_judged_by_the_better_reactor_and_missed_only_beyond_doubt(self):
+        def row(server, ratios, tails=()):
+            return net.row("http-64", server, ratios, {}, "", tails)
+        slow, fast = row("stepwise, epoll", [1.3, 1.3, 1.3]), row("stepwise, io_uring", [1.04, 1.05, 1.06], [1.3, 1.4])
+        self.assertEqual(bars.verdicts("http-64", [slow, fast, row("Beast", [0.5])]),
+                         [(False, "at most 1.1 x floor: 1.05 on io_uring, met"),
+                          (True, "at most 1.25 x the floor's p99: 1.35 on io_uring, MISSED")])
+        self.assertEqual(bars.verdicts("http-64", [row("stepwise, epoll", [1.09, 1.2, 1.3])])[0][0], False)
+        self.assertEqual(bars.verdicts("http-64", [slow])[0][0], True)
+        self.assertEqual(bars.verdicts("http-64", [row("stepwise, epoll", [])]), [])
+        self.assertEqual([missed for missed, _ in bars.verdicts("file", [row("stepwise, epoll", [0.8, 0.8, 0.85])])],
+                         [True])
+        idle = row("stepwise, epoll", []) | {"last": {"bytes_per_connection": 512.4}}
+        self.assertEqual(bars.verdicts("idle-http", [idle])[0][0], True)
+
+    def test_every_bar_is_of_a_case(self):
+        self.assertLessEqual(set(bars.BARS), set(net.CASES))
 
 
 class VerdictTest(unittest.TestCase):

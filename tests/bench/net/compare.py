@@ -2,14 +2,15 @@
 """Server CPU per request or message as a ratio to a bare epoll server's, measured right before and right after.
 
     compare.py BUILD [--reactor epoll|io_uring|both] [--cases http,ws-64,...] [--reps N] [--two-cpus] [--json FILE]
+                     [--check]
 
 Machines are shared and noisy. So the servers of a case take turns, each run stands between two runs of the floor, runs
 whose two floors differ by over 25 % are dropped, and the median of the ratios is told, with the bounds of its 90 %
 interval. By default server and client share CPU 0, which makes batches the same in each run; --two-cpus puts the
 client on CPU 1. The cases of loops compare --threads 2 with one loop, on CPUs 0 and 1: what does a request cost more of
 CPU when another loop works beside? file and tls-64 are put to nginx instead, by rate (nginx.py),
-ws-deflate to Python's websockets and node's ws (deflated.py). --smoke takes a moment
-of each case and judges nothing: do all the parts still work?
+ws-deflate to Python's websockets and node's ws (deflated.py). Behind each case stand its bars (bars.py); --check ends
+with 1 where one is missed. --smoke takes a moment of each case and judges nothing: do all the parts still work?
 """
 
 import argparse
@@ -26,11 +27,12 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests" / "interop"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import bars  # noqa: E402
 import deflated  # noqa: E402
 import nginx  # noqa: E402
 from server_process import ServerProcess  # noqa: E402
 
-FLOOR_DRIFT_MAX = 1.25
+FLOOR_DRIFT_MAX = {"cpu_us": 1.25, "p99_us": 1.5}
 CPUS = os.sched_getaffinity(0)
 CASES = {
     "http-1": ["--connections", "1"],
@@ -127,7 +129,8 @@ class Bench:
         """One row for each server of a case that has a floor."""
         group = group_of(case)
         servers = self.servers(group)
-        ratios, last, errors = {name: [] for name in servers}, {}, {}
+        ratios, tails = {name: [] for name in servers}, {name: [] for name in servers}
+        last, errors = {}, {}
         with self.floor(group) as floor:
             cpus = CPUS & {0, 1} if group == "loops" else {0}  # two loops are to be able to run at once
             started = {name: self.start(program, flags, cpus) for name, (program, flags, _) in servers.items()}
@@ -146,12 +149,13 @@ class Bench:
                         else:
                             last[name] = run
                             ratios[name] += ratio_to_floor(before, run, after)
+                            tails[name] += ratio_to_floor(before, run, after, "p99_us")
                         before = after
             finally:
                 for server in started.values():
                     end(server)
             end(floor)
-        return [row(case, name, ratios[name], last.get(name), errors.get(name)) for name in servers]
+        return [row(case, name, ratios[name], last.get(name), errors.get(name), tails[name]) for name in servers]
 
     def idle(self, case):
         """Bytes of memory for each connection: the least that a fresh server took."""
@@ -182,11 +186,11 @@ def end(server):
         server.process.wait(20)
 
 
-def ratio_to_floor(before, run, after):
+def ratio_to_floor(before, run, after, figure="cpu_us"):
     if not before or not after:
         return []
-    low, high = sorted((before["cpu_us"], after["cpu_us"]))
-    return [run["cpu_us"] / ((low + high) / 2)] if high <= FLOOR_DRIFT_MAX * low else []
+    low, high = sorted((before[figure], after[figure]))
+    return [run[figure] / ((low + high) / 2)] if high <= FLOOR_DRIFT_MAX[figure] * low else []
 
 
 def interval(values):
@@ -199,11 +203,14 @@ def interval(values):
     return values[max(0, rank - 1)], values[count - max(1, rank)]
 
 
-def row(case, name, ratios, last, error):
+def row(case, name, ratios, last, error, tails=()):
     made = {"case": case, "server": name, "kept": len(ratios), "last": last, "error": error}
     if ratios:
         made["ratio"] = statistics.median(ratios)
         made["low"], made["high"] = interval(ratios)
+    if tails:
+        made["p99_ratio"] = statistics.median(tails)
+        made["p99_low"], made["p99_high"] = interval(tails)
     return made
 
 
@@ -232,7 +239,8 @@ def text_of(one):
     if "ratio" not in one:
         return title + "no two floors agreed: the machine is too busy"
     return title + (f"{one['ratio']:6.2f} x floor  [{one['low']:.2f}, {one['high']:.2f}]  of {one['kept']} runs   "
-                    f"{one['last']['cpu_us']:.2f} us, {one['last']['rate']:.0f}/s, p99 {one['last']['p99_us']:.0f} us")
+                    f"{one['last']['cpu_us']:.2f} us, {one['last']['rate']:.0f}/s, p99 {one['last']['p99_us']:.0f} us"
+                    + (f", {one['p99_ratio']:.2f} x the floor's" if "p99_ratio" in one else ""))
 
 
 def parse(arguments):
@@ -244,6 +252,7 @@ def parse(arguments):
     parser.add_argument("--reps", type=int, default=5)
     parser.add_argument("--two-cpus", action="store_true")
     parser.add_argument("--smoke", action="store_true")
+    parser.add_argument("--check", action="store_true")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE")
     options = parser.parse_args(arguments)
     options.chosen = []
@@ -267,7 +276,7 @@ def main(arguments):
     if not (bench.tools / "beast").exists():
         print("Beast is not measured: libboost1.81-dev is not installed, or beast not built")
     print(f"load before: {os.getloadavg()[0]:.1f}", flush=True)
-    rows = []
+    rows, missed = [], 0
     for case in options.chosen:
         if case in nginx.CASES:
             found = nginx.compare(case, bench, row)
@@ -278,10 +287,13 @@ def main(arguments):
         for one in found:
             print(text_of(one), flush=True)
             rows.append(one)
+        for is_missed, words in [] if options.smoke else bars.verdicts(case, found):
+            print(f"{case:17} {words}", flush=True)
+            missed += is_missed
     print(f"load after: {os.getloadavg()[0]:.1f}")
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1) + "\n")
-    return 1 if any(one["error"] for one in rows) else 0
+    return 1 if any(one["error"] for one in rows) or (options.check and missed) else 0
 
 
 if __name__ == "__main__":
