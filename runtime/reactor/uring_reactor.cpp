@@ -224,10 +224,14 @@ UringReactor::~UringReactor() {
     accepts_.close();
     ring_.stop(wake_, tagged(nullptr, UringTag::wake));
     // Until then the kernel may write: into the provided buffers, into the memory of an operation that was forgotten.
+    // Those that were cancelled one by one come first: to cancel everything, the kernel looks through all requests for
+    // each that it ends, which took 20 s of 10,000 idle connections.
+    bool brought_something = true;
     while (ring_.entered() && (ring_.in_flight() != 0 || operations_ != 0)) {
-        ring_.cancel_everything();
+        if (!std::exchange(brought_something, false) || ring_.in_flight() == 0) ring_.cancel_everything();
         if (!ring_.enter(patience)) break;
-        ring_.drain([this](const UringCompletion& completion) {
+        ring_.drain([&](const UringCompletion& completion) {
+            brought_something = true;
             bool of_operation = (completion.user_data & uring_tag_mask) == static_cast<unsigned>(UringTag::operation);
             if (!of_operation) return dispatch(completion);
             finish(*reinterpret_cast<Operation*>(completion.user_data & ~uring_tag_mask), completion.result);

@@ -3,8 +3,11 @@
 `http_hello_test.py PROGRAM REACTOR`."""
 
 import asyncio
+import contextlib
 import os
 import pathlib
+import resource
+import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +24,7 @@ from server_process import ServerProcess  # noqa: E402
 PROGRAM, REACTOR = (sys.argv + ["", ""])[1:3]
 WAIT_SECONDS_MAX = 30
 HELLO = b"Hello, World!"
+IDLE_CONNECTIONS = 10_000
 
 # What a peer may not send, and the status that RFC 9110 and RFC 9112 ask for.
 BAD_REQUESTS = (
@@ -55,6 +59,16 @@ BAD_REQUESTS = (
     ("10,000 headers", b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 10000 + b"\r\n", 431),
     ("a target of 64 KiB", b"GET /" + b"a" * 65536 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
 )
+
+
+def memory_bytes(server):
+    pages = pathlib.Path(f"/proc/{server.process.pid}/statm").read_text().split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def cpu_seconds(server):
+    fields = pathlib.Path(f"/proc/{server.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class HelloContract(ServerProgramContract, unittest.TestCase):
@@ -249,6 +263,45 @@ class BadInputTest(HelloTestCase):
             raw.send(data)
             raw.reset()
         self.assertEqual(self.curl(self.server.url("/")), HELLO)
+
+    def test_ten_thousand_idle_connections_cost_the_others_nothing(self):
+        before, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if most < IDLE_CONNECTIONS + 200:
+            self.skipTest(f"a process may have {most} descriptors only")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # the server inherits it
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (before, most))
+        with ServerProcess(PROGRAM, "--reactor", REACTOR) as server, contextlib.ExitStack() as idle:
+            empty = memory_bytes(server)
+            for _ in range(IDLE_CONNECTIONS):
+                idle.enter_context(socket.create_connection(server.address, WAIT_SECONDS_MAX))
+            self.assertEqual(self.curl(server.url("/")), HELLO)
+            self.assertLess(memory_bytes(server) - empty, IDLE_CONNECTIONS * 4096)
+            self.assertEqual(server.stop(), 0, server.errors())
+
+    def test_a_flood_at_the_descriptor_limit_makes_nothing_spin_and_is_served_in_the_end(self):
+        get = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+        before, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with contextlib.ExitStack() as stack:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (60, most))  # the server inherits it
+            try:
+                server = stack.enter_context(ServerProcess(PROGRAM, "--reactor", REACTOR))
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (before, most))
+            clients = [stack.enter_context(socket.create_connection(server.address, WAIT_SECONDS_MAX))
+                       for _ in range(120)]
+            clients[0].sendall(get)
+            self.assertTrue(clients[0].recv(4096).startswith(b"HTTP/1.1 200 "))
+            clients[-1].sendall(get)
+            clients[-1].settimeout(1)
+            before = cpu_seconds(server)
+            with self.assertRaises(TimeoutError):
+                clients[-1].recv(4096)
+            self.assertLess(cpu_seconds(server) - before, 0.5)
+            for client in clients[:100]:
+                client.close()
+            clients[-1].settimeout(WAIT_SECONDS_MAX)
+            self.assertTrue(clients[-1].recv(4096).startswith(b"HTTP/1.1 200 "))
+            self.assertEqual(server.stop(), 0)
 
     def test_a_request_that_is_half_there_does_not_hold_up_the_end(self):
         with ServerProcess(PROGRAM, "--reactor", REACTOR) as server, RawConnection(server.address) as raw:

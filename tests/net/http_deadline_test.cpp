@@ -3,6 +3,9 @@
 #include <stepwise/net/http/connection.hpp>
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
+
+#include <algorithm>
 
 using namespace net_test;
 using http::Request;
@@ -34,6 +37,12 @@ struct Scene : Served {
     static constexpr std::size_t mebibyte = 1024 * 1024;
     Gate gate;
 };
+
+std::size_t open_max() {
+    rlimit limit{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    return limit.rlim_cur;
+}
 
 }  // namespace
 
@@ -87,6 +96,24 @@ TEST_CASE("an idle connection is closed without a word, and each answer gives it
     CHECK_FALSE(used.is_ended_now());
     scene.pass(20s);
     CHECK(used.read_to_end() == "");
+}
+
+TEST_CASE("thousands of idle connections cost who speaks nothing, and are closed when their time is up") {
+    Scene scene;
+    // Both ends are descriptors of this process; what a kernel needs for so many takes its time.
+    const std::size_t count = std::min<std::size_t>(open_max() / 3, scene.loop().simulation() != nullptr ? 5000 : 200);
+    std::vector<Peer> idle;
+    idle.reserve(count);
+    while (idle.size() < count) idle.push_back(scene.connect_accepted());
+    scene.pass(20s);
+    Peer speaks = scene.connect_accepted();
+    speaks.send(get("/"));
+    CHECK(read_answer(speaks).status == 200);
+    CHECK(scene.server->connection_count() == count + 1);
+    scene.pass(12s);
+    CHECK(scene.server->connection_count() == 1);
+    CHECK(idle.front().is_ended_now());
+    CHECK(idle.back().is_ended_now());
 }
 
 TEST_CASE("a handler may take its time") {

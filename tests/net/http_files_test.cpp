@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <thread>
 
 using namespace net_test;
 using http::Router;
@@ -147,6 +148,21 @@ TEST_CASE("nothing outside of the folder is reached, by no path and by no link")
         CHECK_FALSE(root.open(path).fd);
     }
     CHECK_THROWS_AS(http::StaticFiles("/no/such/folder"), std::system_error);
+}
+
+TEST_CASE("a name that is exchanged for a link while it is asked for leads out of the folder at no time") {
+    if (is_left_out_on_simulator("its threads do not run at once")) return;
+    Scene scene;
+    const std::string file = scene.folder.path + "/public/a.txt";
+    const std::string link = scene.folder.path + "/public/link.txt";
+    std::jthread other([&](const std::stop_token& over) {
+        while (!over.stop_requested()) ::renameat2(AT_FDCWD, file.c_str(), AT_FDCWD, link.c_str(), RENAME_EXCHANGE);
+    });
+    for (int found = 0, refused = 0; found < 20 || refused < 20;) {
+        const Answer answer = scene.ask("/static/a.txt");
+        ++(answer.status == 200 ? found : refused);
+        CHECK((answer.status == 404 || answer.body == "0123456789"));
+    }
 }
 
 TEST_CASE("what the client has already, and parts of it") {

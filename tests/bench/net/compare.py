@@ -187,7 +187,7 @@ def end(server):
 
 
 def ratio_to_floor(before, run, after, figure="cpu_us"):
-    if not before or not after:
+    if not before or not after or figure not in run:
         return []
     low, high = sorted((before[figure], after[figure]))
     return [run[figure] / ((low + high) / 2)] if high <= FLOOR_DRIFT_MAX[figure] * low else []
