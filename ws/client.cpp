@@ -213,11 +213,7 @@ Coro<ClientConnection> open(net::Url url, ConnectOptions& options) {
             throw HandshakeError(0, fmt::format("redirected more than {} times (redirects_max)", redirects));
         }
         net::Url next = redirected(url, opening.location());
-        if (!next.same_origin(url)) {
-            for (const char* name : {"Authorization", "Proxy-Authorization", "Cookie", "Host"}) {
-                options.headers.erase(name);
-            }
-        }
+        if (!next.same_origin(url)) http::drop_fields_of_origin(options.headers);
         url = std::move(next);
     }
 }

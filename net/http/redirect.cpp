@@ -28,6 +28,10 @@ bool redirect_sends_body(const FetchRequest& request, int status) noexcept {
     return !becomes_get(request.method, status);
 }
 
+void drop_fields_of_origin(Headers& headers) {
+    for (const char* name : {"Authorization", "Proxy-Authorization", "Cookie", "Host"}) headers.erase(name);
+}
+
 void redirect_request(FetchRequest& request, int status, const net::Url& url, const net::Url& target) {
     if (becomes_get(request.method, status)) {
         request.method = "GET";
@@ -37,9 +41,7 @@ void redirect_request(FetchRequest& request, int status, const net::Url& url, co
             request.headers.erase(name);
         }
     }
-    if (!url.same_origin(target)) {
-        for (const char* name : {"Authorization", "Proxy-Authorization", "Cookie", "Host"}) request.headers.erase(name);
-    }
+    if (!url.same_origin(target)) drop_fields_of_origin(request.headers);
 }
 
 }  // namespace stepwise::http

@@ -20,6 +20,9 @@ std::optional<net::Url> redirect_target(const net::Url& url, std::string_view lo
 // Whether a redirect asks for the request's body again: what came from a source cannot be told twice.
 bool redirect_sends_body(const FetchRequest& request, int status) noexcept;
 
+// Takes out what only the origin that was asked first may know: credentials, cookies, its Host.
+void drop_fields_of_origin(Headers& headers);
+
 // Makes the request one for `target`: a POST becomes a GET for 301 and 302, everything but HEAD does for 303, and what
 // only the first origin may know is taken out where `target` is another one.
 void redirect_request(FetchRequest& request, int status, const net::Url& url, const net::Url& target);

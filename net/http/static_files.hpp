@@ -35,7 +35,9 @@ public:
     // Throws std::system_error if there is no such folder. `url_prefix`: below which path its files are served.
     explicit StaticFiles(std::string folder, std::string url_prefix = "/static/", StaticOptions options = {});
 
-    // For a route that ends with "{path...}".
+    // For a route that ends with "{path...}". A file's tag, packed or not, is made of its size and time, as its version
+    // in URLs is: one that is overwritten in place with as many bytes and given its old time looks the same to caches.
+    // Replace files by rename, and leave them their new time.
     WriterHandler handler() const;
     // With the version of the file; without one where there is no such file. One look at the file's inode.
     std::string url(std::string_view path) const;
