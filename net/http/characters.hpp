@@ -15,6 +15,7 @@ inline constexpr std::uint8_t token = 1;   // a method or a field name
 inline constexpr std::uint8_t value = 2;   // inside a field value: VCHAR, obs-text, SP, HTAB
 inline constexpr std::uint8_t target = 4;  // inside a request target
 inline constexpr std::uint8_t host = 8;    // inside a reg-name, the percent sign included
+inline constexpr std::uint8_t mark = 16;   // what a target has more of than a path that needs no decoding: % and ?
 }  // namespace character_class
 
 constexpr bool is_digit(char c) {
@@ -40,6 +41,7 @@ constexpr std::array<std::uint8_t, 256> make_character_table() {
         // Wider than RFC 3986: browsers send these raw in queries (| ^ ` { } \ [ ]), as the URL Standard tells them.
         if (visible && !one_of("\"#<>")) classes |= character_class::target;
         if (alphanumeric || one_of("-._~!$&'()*+,;=%")) classes |= character_class::host;
+        if (one_of("%?")) classes |= character_class::mark;
         table[static_cast<std::size_t>(i)] = classes;
     }
     return table;
@@ -47,8 +49,11 @@ constexpr std::array<std::uint8_t, 256> make_character_table() {
 
 inline constexpr std::array<std::uint8_t, 256> character_table = make_character_table();
 
+constexpr std::uint8_t classes_of(char c) {
+    return character_table[static_cast<unsigned char>(c)];
+}
 constexpr bool is_in_class(char c, std::uint8_t wanted) {
-    return (character_table[static_cast<unsigned char>(c)] & wanted) != 0;
+    return (classes_of(c) & wanted) != 0;
 }
 constexpr bool is_token_character(char c) {
     return is_in_class(c, character_class::token);
@@ -74,7 +79,7 @@ constexpr char to_lower(char c) {
 constexpr bool equal_ignoring_case(std::string_view left, std::string_view right) {
     if (left.size() != right.size()) return false;
     for (std::size_t i = 0; i < left.size(); ++i) {
-        if (to_lower(left[i]) != to_lower(right[i])) return false;
+        if (left[i] != right[i] && to_lower(left[i]) != to_lower(right[i])) return false;
     }
     return true;
 }

@@ -312,14 +312,20 @@ bool Connection::call(const Router::Match& match, Request& request) {
     return start_streams(match);
 }
 
-bool Connection::call_plain(const PlainHandler& handler, const Router::Match& match, const Request& request) {
-    Response response;
+namespace {
+
+Response answer_of(const PlainHandler& handler, const Request& request) {
     try {
-        response = handler(request);
+        return handler(request);
     } catch (...) {
-        response = tell_failure(fmt::format("the handler of {} {}", request.method(), request.target()));
+        return tell_failure(fmt::format("the handler of {} {}", request.method(), request.target()));
     }
-    return respond(std::move(response), request, match.entry);
+}
+
+}  // namespace
+
+bool Connection::call_plain(const PlainHandler& handler, const Router::Match& match, const Request& request) {
+    return respond(answer_of(handler, request), request, match.entry);
 }
 
 bool Connection::upgrade(UpgradeHandler& handler, const Router::Match& match, Request& request) {

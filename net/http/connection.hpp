@@ -85,7 +85,7 @@ private:
     bool start_streams(const Router::Match& match);
     bool upgrade(UpgradeHandler& handler, const Router::Match& match, Request& request);
     // `entry`: nullptr where no route was found.
-    bool respond(Response response, const Request& request, const Router::Entry* entry);
+    bool respond(Response&& response, const Request& request, const Router::Entry* entry);
     bool end_with(Response response);
     bool end_message(bool keep_alive);
 

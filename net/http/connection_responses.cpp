@@ -35,7 +35,7 @@ void Connection::tell_answered(const Request& request, int status, std::uint64_t
     }
 }
 
-bool Connection::respond(Response response, const Request& request, const Router::Entry* entry) {
+bool Connection::respond(Response&& response, const Request& request, const Router::Entry* entry) {
     change(entry, request, response);
     const WriteOptions options = write_options(response.close_connection);
     try {

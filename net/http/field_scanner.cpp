@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <stepwise/net/http/characters.hpp>
 
@@ -11,24 +12,38 @@ namespace {
 
 constexpr std::string_view field_section = "RFC 9112 §5";
 
-// Eight bytes at a time while none of them is a control character or DEL; the table settles the rest. (A tab or an
-// obs-text byte in the eight only makes that step go through the table.)
+std::uint32_t skip_token(const char* block, std::uint32_t position, std::uint32_t end) {
+    while (position < end && is_token_character(block[position])) ++position;
+    return position;
+}
+
+// Which of a word's eight bytes, in the order of memory, is the first with its high bit in `bits`.
+std::uint32_t first_byte_of(std::uint64_t bits) {
+    const int zeros = std::endian::native == std::endian::little ? std::countr_zero(bits) : std::countl_zero(bits);
+    return static_cast<std::uint32_t>(zeros) / 8;
+}
+
+// Eight bytes at a time: the first that may be a control character or DEL, or is of obs-text, is known by its bit (the
+// later ones may be borrowed from it), and the table says whether it ends the value.
 std::uint32_t skip_value_characters(const char* block, std::uint32_t position, std::uint32_t end) {
     constexpr std::uint64_t ones = 0x0101010101010101;
     constexpr std::uint64_t high_bits = ones * 0x80;
-    for (;;) {
-        while (end - position >= 8) {
-            std::uint64_t word;
-            std::memcpy(&word, block + position, sizeof word);
-            const std::uint64_t below_space = (word - ones * 0x20) & ~word;
-            const std::uint64_t is_delete = (word ^ ones * 0x7f) - ones;
-            if (((below_space | is_delete | word) & high_bits) != 0) break;
+    while (end - position >= 8) {
+        std::uint64_t word;
+        std::memcpy(&word, block + position, sizeof word);
+        const std::uint64_t below_space = (word - ones * 0x20) & ~word;
+        const std::uint64_t is_delete = (word ^ ones * 0x7f) - ones;
+        const std::uint64_t special = (below_space | is_delete | word) & high_bits;
+        if (special == 0) {
             position += 8;
+            continue;
         }
-        const std::uint32_t word_end = position + std::min<std::uint32_t>(8, end - position);
-        while (position < word_end && is_value_character(block[position])) ++position;
-        if (position < word_end || position == end) return position;
+        position += first_byte_of(special);
+        if (!is_value_character(block[position])) return position;
+        ++position;
     }
+    while (position < end && is_value_character(block[position])) ++position;
+    return position;
 }
 
 }  // namespace
@@ -43,6 +58,14 @@ ScanResult FieldScanner::next(const char* block, std::uint32_t available, const 
                               ErrorSlot& error) {
     const std::uint32_t limit_end = begin_ + std::min(limits.header_bytes_max, ParserLimits::head_part_bytes_max);
     const std::uint32_t end = std::min(available, limit_end);
+    if (step_ == Step::line_start && available - position_ >= 2) {
+        if (block[position_] != '\r') {
+            if (take_line(block, end, limits)) return ScanResult::item;
+        } else if (block[position_ + 1] == '\n') {
+            position_ += 2;
+            return ScanResult::done;
+        }
+    }
     switch (step_) {
         case Step::line_start:
         case Step::last_line_feed: {
@@ -51,7 +74,7 @@ ScanResult FieldScanner::next(const char* block, std::uint32_t available, const 
             [[fallthrough]];
         }
         case Step::name:
-            while (position_ < end && is_token_character(block[position_])) ++position_;
+            position_ = skip_token(block, position_, end);
             if (position_ >= end) return out_of_bytes(available, limits, error);
             field_.name_size = position_ - field_.name_begin;
             if (block[position_] != ':' || field_.name_size == 0) return refuse_name(block[position_], error);
@@ -80,6 +103,25 @@ ScanResult FieldScanner::next(const char* block, std::uint32_t available, const 
             break;
     }
     return ScanResult::item;
+}
+
+// A line that is all there and right, as most are. Else it changes nothing: the steps say what is wrong or still to
+// come.
+bool FieldScanner::take_line(const char* block, std::uint32_t end, const ParserLimits& limits) {
+    if (count_ == limits.header_count_max) return false;
+    const std::uint32_t begin = position_;
+    const std::uint32_t name_end = skip_token(block, begin, end);
+    if (name_end == begin || name_end >= end || block[name_end] != ':') return false;
+    std::uint32_t value_begin = name_end + 1;
+    while (value_begin < end && is_space(block[value_begin])) ++value_begin;
+    const std::uint32_t line_end = skip_value_characters(block, value_begin, end);
+    if (end - line_end < 2 || block[line_end] != '\r' || block[line_end + 1] != '\n') return false;
+    std::uint32_t value_end = line_end;
+    while (value_end > value_begin && is_space(block[value_end - 1])) --value_end;
+    field_ = {begin, name_end - begin, value_begin, value_end - value_begin};
+    ++count_;
+    position_ = line_end + 2;
+    return true;
 }
 
 // item: a field line starts here.

@@ -26,6 +26,7 @@ public:
 private:
     enum class Step : std::uint8_t { line_start, name, space, value, line_feed, last_line_feed };
 
+    bool take_line(const char* block, std::uint32_t end, const ParserLimits& limits);
     ScanResult start_line(const char* block, std::uint32_t available, const ParserLimits& limits, ErrorSlot& error);
     ScanResult out_of_bytes(std::uint32_t available, const ParserLimits& limits, ErrorSlot& error) const;
     ScanResult refuse_name(char byte, ErrorSlot& error) const;

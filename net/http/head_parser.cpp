@@ -49,18 +49,27 @@ ScanResult HeadParser::parse(const char* block, std::uint32_t available, const P
 ScanResult HeadParser::note_request_line(const char* block, RequestHead& head, ErrorSlot& error) {
     const std::string_view method = line_.method().in(block);
     const std::string_view target = line_.target().in(block);
+    head.method_ = line_.method();
+    head.target_ = line_.target();
+    head.version_ = line_.version();
+    // Most are a path and no more, which was seen on the way.
+    if (line_.target_is_plain() && target.front() == '/' && method != "CONNECT") {
+        head.target_form_ = TargetForm::origin;
+        head.path_ = line_.target();
+        head.query_ = head.authority_ = {};
+        head.path_has_escapes_ = false;
+        return ScanResult::done;
+    }
     const std::optional<TargetParts> parts = split_target(method, target);
     if (!parts) {
         return fail(error, 400, "RFC 9112 §3.2",
                     fmt::format("the request target is invalid for {}", method.size() <= 32 ? method : "this method"));
     }
-    head.method_ = line_.method();
-    head.target_ = line_.target();
-    head.version_ = line_.version();
     head.target_form_ = parts->form;
     head.path_ = span_of(parts->path, block);
     head.query_ = span_of(parts->query, block);
     head.authority_ = span_of(parts->authority, block);
+    head.path_has_escapes_ = parts->path.find('%') != std::string_view::npos;
     return ScanResult::done;
 }
 

@@ -60,8 +60,8 @@ void Request::assign(const RequestHead& head) {
     forget_texts();
     head_ = head;
     is_owned_ = false;
+    if (!head_.path_has_escapes()) return;
     const std::string_view encoded = head_.path();
-    if (encoded.find('%') == std::string_view::npos) return;
     decoded_path_.resize(encoded.size());
     // The parser has refused paths that do not decode.
     decoded_path_.resize(percent_decode(encoded, decoded_path_.data()).value_or(0));

@@ -26,6 +26,7 @@ public:
         if (path_.size == 0 && target_form_ == TargetForm::absolute) return "/";
         return path_.in(block_);
     }
+    bool path_has_escapes() const { return path_has_escapes_; }
     std::string_view query() const { return query_.in(block_); }
     // Of the target if it names one, else of the Host field (RFC 9112 §3.3).
     std::string_view host() const {
@@ -66,6 +67,7 @@ private:
     Version version_ = Version::http_1_1;
     TargetForm target_form_ = TargetForm::origin;
     bool expect_continue_ = false;
+    bool path_has_escapes_ = false;
     FramingFields framing_;
     HeaderFields headers_;
 };

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 #include <algorithm>
-#include <stepwise/net/http/characters.hpp>
+#include <cstring>
 
 namespace stepwise::http {
 
@@ -22,12 +22,14 @@ bool begins_like_a_version(std::string_view bytes) {
 
 ScanResult RequestLineScanner::scan(const char* block, std::uint32_t available, const ParserLimits& limits,
                                     ErrorSlot& error) {
-    if (step_ == Step::empty_line) {
+    const bool is_first = step_ == Step::empty_line;
+    if (is_first) {
         const ScanResult skipped = skip_empty_line(block, available, error);
         if (skipped != ScanResult::done) return skipped;
     }
     const std::uint32_t limit_end = begin_ + std::min(limits.request_line_bytes_max, ParserLimits::head_part_bytes_max);
     const std::uint32_t end = std::min(available, limit_end);
+    if (is_first && scan_at_once(block, end)) return ScanResult::done;
     ScanResult result = ScanResult::done;
     if (step_ == Step::method) result = scan_method(block, end, error);
     if (step_ == Step::target) result = scan_target(block, end, error);
@@ -35,6 +37,31 @@ ScanResult RequestLineScanner::scan(const char* block, std::uint32_t available, 
     if (step_ == Step::carriage_return || step_ == Step::line_feed) return scan_line_end(block, available, error);
     if (result == ScanResult::need_more && available > limit_end) return refuse_length(limits, error);
     return result;
+}
+
+// A line that is all there and right, as most are. Else it changes nothing: the steps say what is wrong or still to
+// come.
+bool RequestLineScanner::scan_at_once(const char* block, std::uint32_t end) {
+    std::uint32_t position = begin_;
+    while (position < end && is_token_character(block[position])) ++position;
+    const std::uint32_t method_end = position;
+    if (method_end == begin_ || position == end || block[position] != ' ') return false;
+    const std::uint32_t target_begin = ++position;
+    std::uint8_t seen = 0;
+    for (; position < end; ++position) {
+        const std::uint8_t classes = classes_of(block[position]);
+        if ((classes & character_class::target) == 0) break;
+        seen |= classes;
+    }
+    constexpr std::string_view line_end = " HTTP/1.1\r\n";
+    if (position == target_begin || end - position < line_end.size()) return false;
+    if (std::memcmp(block + position, line_end.data(), line_end.size()) != 0) return false;
+    method_.size = method_end - begin_;
+    target_ = {target_begin, position - target_begin};
+    target_classes_ = seen;
+    position_ = position + static_cast<std::uint32_t>(line_end.size());
+    step_ = Step::line_feed;
+    return true;
 }
 
 ScanResult RequestLineScanner::skip_empty_line(const char* block, std::uint32_t available, ErrorSlot& error) {
@@ -68,7 +95,9 @@ ScanResult RequestLineScanner::scan_method(const char* block, std::uint32_t end,
 }
 
 ScanResult RequestLineScanner::scan_target(const char* block, std::uint32_t end, ErrorSlot& error) {
-    while (position_ < end && is_in_class(block[position_], character_class::target)) ++position_;
+    for (; position_ < end && is_in_class(block[position_], character_class::target); ++position_) {
+        target_classes_ |= classes_of(block[position_]);
+    }
     if (position_ >= end) return ScanResult::need_more;
     target_.size = position_ - target_.begin;
     const char byte = block[position_];

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stepwise/net/http/characters.hpp>
 #include <stepwise/net/http/parser_limits.hpp>
 #include <stepwise/net/http/scan.hpp>
 
@@ -21,12 +22,15 @@ public:
 
     Span method() const { return method_; }
     Span target() const { return target_; }
+    // It has neither a query nor an escape.
+    bool target_is_plain() const { return (target_classes_ & character_class::mark) == 0; }
     Version version() const { return version_; }
     std::uint32_t position() const { return position_; }
 
 private:
     enum class Step : std::uint8_t { empty_line, method, target, version, carriage_return, line_feed };
 
+    bool scan_at_once(const char* block, std::uint32_t end);
     ScanResult skip_empty_line(const char* block, std::uint32_t available, ErrorSlot& error);
     ScanResult scan_method(const char* block, std::uint32_t end, ErrorSlot& error);
     ScanResult scan_target(const char* block, std::uint32_t end, ErrorSlot& error);
@@ -36,6 +40,7 @@ private:
 
     Step step_ = Step::empty_line;
     Version version_ = Version::http_1_1;
+    std::uint8_t target_classes_ = 0;  // of all its bytes together
     std::uint32_t begin_ = 0;
     std::uint32_t position_ = 0;
     Span method_;

@@ -51,8 +51,8 @@ std::size_t decoded_size(std::string_view encoded) {
 
 // A slash that was sent as %2F is part of a name and separates nothing.
 bool has_escaped_slash(const Request& request) {
+    if (!request.head().path_has_escapes()) return false;
     std::string_view encoded = request.raw_path();
-    if (encoded.find('%') == std::string_view::npos) return false;
     std::string_view path = request.path();
     return std::count(path.begin(), path.end(), '/') != std::count(encoded.begin(), encoded.end(), '/');
 }

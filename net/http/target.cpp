@@ -81,10 +81,11 @@ bool is_valid_host(std::string_view host) {
         if (bracket == std::string_view::npos || !is_valid_ip_literal(host.substr(1, bracket - 1))) return false;
         port = host.substr(bracket + 1);
     } else {
-        const std::size_t colon = std::min(host.find(':'), host.size());
-        const std::string_view name = host.substr(0, colon);
-        if (!is_all_of_class(name, character_class::host) || !has_valid_escapes(name)) return false;
-        port = host.substr(colon);
+        std::size_t end = 0;
+        std::uint8_t seen = 0;
+        while (end < host.size() && is_in_class(host[end], character_class::host)) seen |= classes_of(host[end++]);
+        if ((seen & character_class::mark) != 0 && !has_valid_escapes(host.substr(0, end))) return false;
+        port = host.substr(end);
     }
     if (port.empty()) return true;
     if (port.front() != ':') return false;

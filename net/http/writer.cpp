@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <cassert>
 #include <charconv>
+#include <cstring>
 #include <stdexcept>
 #include <stepwise/net/http/characters.hpp>
 #include <stepwise/net/http/status.hpp>
@@ -15,6 +16,8 @@ using detail::put;
 using detail::put_field;
 using detail::put_number;
 
+constexpr std::size_t date_bytes = 29;
+
 char* put_two_digits(char* out, int number) {
     out[0] = static_cast<char>('0' + number / 10 % 10);
     out[1] = static_cast<char>('0' + number % 10);
@@ -22,11 +25,20 @@ char* put_two_digits(char* out, int number) {
 }
 
 char* put_status_line(char* out, int status) {
+    if (status == 200) return put(out, "HTTP/1.1 200 OK\r\n");  // of a known length: no call
     const std::string_view line = status_line(status);
     if (!line.empty()) return put(out, line);
     out = put(out, "HTTP/1.1 ");
     out = put_number(out, static_cast<std::uint64_t>(status));
     return put(out, " \r\n");  // the space stands even if no phrase does (RFC 9112 §4)
+}
+
+// Of one length, so that no call is needed to copy it.
+char* put_date(char* out, std::string_view date) {
+    std::memcpy(out, "Date: ", 6);
+    std::memcpy(out + 6, date.data(), date_bytes);
+    std::memcpy(out + 6 + date_bytes, "\r\n", 2);
+    return out + 6 + date_bytes + 2;
 }
 
 // A sender of Upgrade, as in a 426, must name it in Connection too (RFC 9110 §7.8).
@@ -64,9 +76,9 @@ std::size_t response_head_bytes_max(const OutgoingHead& head, const WriteOptions
 }
 
 char* put_response_head(char* out, const OutgoingHead& head, const WriteOptions& options, BodyFraming framing) {
-    assert(options.date.empty() || options.date.size() == 29);
+    assert(options.date.empty() || options.date.size() == date_bytes);
     out = put_status_line(out, head.status);
-    if (!options.date.empty()) out = put_field(out, "Date", options.date);
+    if (!options.date.empty()) out = put_date(out, options.date);
 
     bool has_content_type = head.content_type.empty();
     bool has_upgrade = false;
