@@ -142,6 +142,14 @@ class Parts(unittest.TestCase):
             with self.subTest(text=text), self.assertRaises(listings.RegionError):
                 listings.regions_of(text)
 
+    def test_lines_of_two_who_are_apart_may_mix_within_half_a_second_and_each_keeps_its_order(self):
+        shown = "[ 0.0 s] slow: a\n[ 0.0 s] quick: a\n[ 0.0 s] slow: b\n[ 0.5 s] quick: b\n"
+        lines = shown.splitlines(keepends=True)
+        for order, same in (((1, 0, 2, 3), True), ((2, 1, 0, 3), False), ((0, 1, 3, 2), False)):
+            found = "".join(lines[place] for place in order)
+            self.assertEqual(runs.same_run(shown, found, apart="slow, quick"), same, order)
+            self.assertFalse(runs.same_run(shown, found), order)
+
     def test_dates_and_several_measured_units_may_differ_and_the_rest_may_not(self):
         shown = "[2026-11-21 23:42:11]start, 50 times, 0.1 s apart"
         for found, same in (("[2027-01-01 00:00:00]start,  7 times, 12 s apart", True),

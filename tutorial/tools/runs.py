@@ -48,6 +48,7 @@ class Output:
     first: str = ""  # the line that contains it is the first one shown
     after_last: str = ""  # the line that contains it is the first one not shown any more
     unordered: str = ""  # threads of this name may print in any order within half a second
+    apart: str = ""  # lines that begin with one of these words and with another may mix within half a second
     measured: str = ""  # numbers with one of these units are of one run, and no other run has the same
     reports: str = ""  # "debug": what the run, in debug mode, tells on stderr of the program's mistakes
     reactor: str = ""  # "sim": it runs on the simulator, on virtual time
@@ -55,14 +56,14 @@ class Output:
     @staticmethod
     def parse(spec):
         command, *settings = [part.strip() for part in spec.split(" | ")]
-        names = {"from": "first", "until": "after_last", "any order": "unordered", "measured": "measured",
-                 "reports": "reports", "on": "reactor"}
+        names = {"from": "first", "until": "after_last", "any order": "unordered", "apart": "apart",
+                 "measured": "measured", "reports": "reports", "on": "reactor"}
         values = {}
         for setting in settings:
             name, separator, value = setting.partition(": ")
             if name not in names or not separator:
-                raise RunError(f"'{setting}' is none of from: TEXT, until: TEXT, any order: THREAD, measured: UNIT, "
-                               "reports: debug, on: sim")
+                raise RunError(f"'{setting}' is none of from: TEXT, until: TEXT, any order: THREAD, apart: WORDS, "
+                               "measured: UNIT, reports: debug, on: sim")
             values[names[name]] = value
         words = tuple(shlex.split(command))
         if not words:
@@ -106,7 +107,7 @@ def on_the_half_second(text):
     return f"[{steps * STEP_SECONDS:4.1f} s{stamp.group(2)}] {stamp.group(4)}"
 
 
-def same_run(shown, found, unordered="", measured="", reports=""):
+def same_run(shown, found, unordered="", measured="", reports="", apart=""):
     """True if the two outputs differ at most in what threads decide, and in what was measured."""
     shown, found = (DATE.sub("#", text) for text in (shown, found))
     if reports:
@@ -114,16 +115,18 @@ def same_run(shown, found, unordered="", measured="", reports=""):
     for unit in filter(None, measured.split(", ")):
         number = re.compile(rf" *\d[\d.]* {re.escape(unit)}\b")
         shown, found = (number.sub(f" # {unit}", text) for text in (shown, found))
-    return shown == found or _comparable(shown, unordered) == _comparable(found, unordered)
+    return shown == found or _comparable(shown, unordered, apart) == _comparable(found, unordered, apart)
 
 
-def _comparable(text, unordered):
+def _comparable(text, unordered, apart):
     lanes, times = collections.defaultdict(list), []
+    words = tuple(filter(None, apart.split(", ")))
     for line in map(parse_line, text.splitlines()):
-        lanes[line.thread].append((line.seconds, line.text))
+        who = next((word for word in words if line.text.startswith(word)), "")
+        lanes[line.thread, who].append((line.seconds, line.text))
         times.append(line.seconds)
     if unordered:
-        lanes[unordered].sort(key=str)
+        lanes[unordered, ""].sort(key=str)
     return lanes, times
 
 
@@ -189,7 +192,7 @@ class Programs:
         """The output as the page must show it: `shown` itself if a run agrees with it."""
         for scale in output.scales:
             found = self.text_of(output, scale)
-            if same_run(shown, found, output.unordered, output.measured, output.reports):
+            if same_run(shown, found, output.unordered, output.measured, output.reports, output.apart):
                 return shown
             if not (output.measured or output.reports or any(map(STAMP.fullmatch, self._lines_of(output, scale)))):
                 break
