@@ -21,6 +21,8 @@ DOCTEST_LINE = re.compile(
     r"^\[doctest\] test cases:\s*(\d+)\s*\|\s*(\d+) passed\s*\|\s*(\d+) failed\s*\|\s*(\d+) skipped", re.MULTILINE)
 COUNT_LINE = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", re.MULTILINE)
 SKIPPED_LINE = re.compile(r"^SKIPPED (.+)$", re.MULTILINE)
+DOCTEST_RULE = "=" * 79
+EVIDENCE_LINES_MAX = 20
 SKIP_EXIT_CODE = 77  # Meson's and automake's word for "this whole suite could not run here"
 
 
@@ -68,6 +70,7 @@ class SuiteResult:
     seconds: float = 0.0
     note: str = ""
     reasons: list = dataclasses.field(default_factory=list)
+    evidence: list = dataclasses.field(default_factory=list)
 
 
 def read_counts(output):
@@ -96,8 +99,23 @@ def describe_end(record):
     return ""
 
 
+def evidence_of(output):
+    """The lines that say best why a suite failed: doctest's first case that did, else the last that it printed."""
+    for case in output.split(DOCTEST_RULE):
+        if "ERROR:" in case or "FATAL" in case:
+            return [line for line in case.splitlines() if line.strip()][:EVIDENCE_LINES_MAX]
+    return [line for line in output.splitlines() if line.strip()][-EVIDENCE_LINES_MAX:]
+
+
 def judge(record):
     """One line of Meson's testlog.json as a SuiteResult."""
+    result = count(record)
+    if result.failed:
+        result.evidence = evidence_of((record.get("stdout") or "") + "\n" + (record.get("stderr") or ""))
+    return result
+
+
+def count(record):
     output = record.get("stdout") or ""
     result = SuiteResult(record["name"].split(" / ")[-1].split(":")[-1], seconds=record.get("duration", 0.0))
     result.reasons = SKIPPED_LINE.findall(output)
@@ -200,8 +218,11 @@ def print_summary(tables):
     for configuration, results, seconds in tables:
         print_table(configuration.title, results, seconds)
     skipped = [f"  {title}: {result.name}: {reason}" for title, result in rows for reason in result.reasons]
-    failed = [f"  {title}: {result.name}: {result.failed} failed {result.note}".rstrip()
-              for title, result in rows if result.failed]
+    failed = []
+    for title, result in rows:
+        if result.failed:
+            failed.append(f"  {title}: {result.name}: {result.failed} failed {result.note}".rstrip())
+            failed += ["    | " + line for line in result.evidence]
     for heading, lines in (("Skipped:", skipped), ("Failed:", failed)):
         if lines:
             print("\n" + "\n".join([heading, *lines]))

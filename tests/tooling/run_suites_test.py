@@ -61,6 +61,20 @@ class CollectorTest(unittest.TestCase):
     def test_an_exit_code_that_hides_failures_does_not(self):
         self.assertEqual(judge(DOCTEST.format(2, 1, 0))[0], (2, 1, 0))
 
+    def test_a_failure_comes_with_the_case_that_failed(self):
+        rule = "=" * 79 + "\n"
+        case = "a_test.cpp:7:\nTEST CASE:  it rains\n\na_test.cpp:9: ERROR: CHECK( wet ) is NOT correct!\n"
+        output = "noise\n" + rule + case + "\n" + rule + DOCTEST.format(2, 1, 0)
+        self.assertEqual(judge(output, "FAIL", 1)[1].evidence, [line for line in case.splitlines() if line])
+
+    def test_a_failure_without_a_case_comes_with_its_last_lines(self):
+        output = "".join(f"line {number}\n" for number in range(100))
+        evidence = judge(output, "TIMEOUT", -15)[1].evidence
+        self.assertEqual((evidence[-1], len(evidence)), ("line 99", run_suites.EVIDENCE_LINES_MAX))
+
+    def test_a_pass_needs_no_evidence(self):
+        self.assertEqual(judge(DOCTEST.format(3, 0, 0))[1].evidence, [])
+
     def test_meson_options_are_compared_as_meson_writes_them(self):
         self.assertTrue(run_suites.same_value("true", True))
         self.assertTrue(run_suites.same_value("enabled", "enabled"))
