@@ -288,7 +288,7 @@ TEST_CASE("A handle that keeps the loop too long is named, with a stack of the t
         static Coro<void> busy(int& line) {
             co_await sleep(Duration::zero());
             line = __LINE__ + 1;
-            computes_in_place(150ms);
+            computes_in_place(500ms);
         }
         static Coro<void> main(int& line) {
             Task<void> task = EventLoop::current().create_task(busy(line)).set_name("the busy one");
