@@ -144,13 +144,18 @@ void EventLoop::before_run(bool may_block) {
     if (asked_.timers) fire_timers();
 }
 
-[[gnu::always_inline]] inline void EventLoop::turn(bool may_block) {
-    if (asked_.anything() || ready_.empty()) {
-        before_run(may_block);
-    } else if (arrived_.load(std::memory_order_relaxed)) {
-        take_arrivals();
-    }
+void EventLoop::turn(bool may_block) {
+    before_run(may_block);
+    if (ReadyNode* first = ready_.take_all()) run_all(first);
+}
+
+// The same, where nothing is to be done but what is ready.
+[[gnu::always_inline]] inline bool EventLoop::short_turn() {
+    if (asked_.anything() || ready_.empty()) [[unlikely]]
+        return false;
+    if (arrived_.load(std::memory_order_relaxed)) take_arrivals();
     run_all(ready_.take_all());
+    return true;
 }
 //]
 
@@ -222,9 +227,9 @@ void EventLoop::run_queue(ReadyQueue& queue) noexcept {
     while (ReadyNode* node = queue.pop()) watched_ ? run_one(*node) : run_all(node);
 }
 
-// `node`, and what hangs behind it.
+// `node`, which there is, and what hangs behind it.
 [[gnu::always_inline]] inline void EventLoop::run_all(ReadyNode* node) noexcept {
-    while (node != nullptr) {
+    do {
         try {
             do {
                 ReadyNode& now = *node;
@@ -234,7 +239,7 @@ void EventLoop::run_queue(ReadyQueue& queue) noexcept {
         } catch (...) {
             call_exception_handler(std::current_exception(), "a callback");
         }
-    }
+    } while (node != nullptr);
 }
 
 void EventLoop::check_may_run() {
@@ -258,6 +263,8 @@ void EventLoop::run_turns() {
     } else {
         do {
             turn(true);
+            while (short_turn()) {
+            }
         } while (!asked_.end);
     }
 }
@@ -365,36 +372,6 @@ std::size_t EventLoop::task_count() const noexcept {
     std::size_t count = 0;
     for (TaskBase* task = tasks_; task != nullptr; task = task->next_task()) ++count;
     return count;
-}
-
-void EventLoop::add_reader(int fd, Callback callback) {
-    check_thread("EventLoop::add_reader");
-    watchers_->add(fd, FdWatchers::Direction::read, std::move(callback));
-}
-
-void EventLoop::add_writer(int fd, Callback callback) {
-    check_thread("EventLoop::add_writer");
-    watchers_->add(fd, FdWatchers::Direction::write, std::move(callback));
-}
-
-bool EventLoop::remove_reader(int fd) {
-    check_thread("EventLoop::remove_reader");
-    return watchers_->remove(fd, FdWatchers::Direction::read);
-}
-
-bool EventLoop::remove_writer(int fd) {
-    check_thread("EventLoop::remove_writer");
-    return watchers_->remove(fd, FdWatchers::Direction::write);
-}
-
-void EventLoop::add_signal_handler(int signal_number, Callback callback) {
-    check_thread("EventLoop::add_signal_handler");
-    signals_->add(signal_number, std::move(callback));
-}
-
-bool EventLoop::remove_signal_handler(int signal_number) {
-    check_thread("EventLoop::remove_signal_handler");
-    return signals_->remove(signal_number);
 }
 
 }  // namespace stepwise

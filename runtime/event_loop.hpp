@@ -166,10 +166,7 @@ public:
         static_assert(!std::is_reference_v<T>, "a Task keeps its result: return a value or a pointer");
         check_thread("EventLoop::create_task");
         body.check_unstarted();
-        auto* state = new detail::TaskState<T>(*this, made_at);
-        Task<T> task(*state);
-        state->begin(std::move(body), when);
-        return task;
+        return create_task_unchecked(std::move(body), when, made_at);
     }
     // Pending; who has a copy may set its result.
     template <class T = void>
@@ -226,6 +223,16 @@ public:
     const TimerQueue& timers() const noexcept { return timers_; }
 
     // For awaiters, streams and servers.
+    // create_task on the loop's thread, of a Coro that was not started.
+    template <class T>
+    Task<T> create_task_unchecked(Coro<T>&& body, Start when = Start::soon,
+                                  std::source_location made_at = std::source_location::current()) {
+        if (when == Start::soon) [[likely]] {
+            if (auto* state = detail::TaskState<T>::make_plainly(*this, std::move(body), made_at)) [[likely]]
+                return Task<T>(*state);
+        }
+        return create_task_otherwise(std::move(body), when, made_at);
+    }
     Reactor& reactor() noexcept {
         asked_.poll = true;
         return *reactor_;
@@ -259,6 +266,14 @@ public:
     void push_ready(ReadyNode& node) noexcept override { Scheduler::push_ready(node); }
 
 private:
+    template <class T>
+    [[gnu::noinline]] Task<T> create_task_otherwise(Coro<T>&& body, Start when, std::source_location made_at) {
+        auto& state = detail::TaskState<T>::make(*this, made_at);
+        Task<T> task(state);
+        state.begin(std::move(body), when);
+        return task;
+    }
+
     friend class detail::LoopJob;
     friend class detail::DebugMode;
     friend class trace::Tracer;
@@ -282,6 +297,7 @@ private:
     void run_turns();
     struct Inside;
     void turn(bool may_block);
+    bool short_turn();
     void before_run(bool may_block);
     void watched_turn(bool may_block);
     void run_watched(ReadyNode* node) noexcept;

@@ -117,4 +117,24 @@ bool FdWatchers::remove(int fd, Direction direction) noexcept {
     return true;
 }
 
+void EventLoop::add_reader(int fd, Callback callback) {
+    check_thread("EventLoop::add_reader");
+    watchers_->add(fd, FdWatchers::Direction::read, std::move(callback));
+}
+
+void EventLoop::add_writer(int fd, Callback callback) {
+    check_thread("EventLoop::add_writer");
+    watchers_->add(fd, FdWatchers::Direction::write, std::move(callback));
+}
+
+bool EventLoop::remove_reader(int fd) {
+    check_thread("EventLoop::remove_reader");
+    return watchers_->remove(fd, FdWatchers::Direction::read);
+}
+
+bool EventLoop::remove_writer(int fd) {
+    check_thread("EventLoop::remove_writer");
+    return watchers_->remove(fd, FdWatchers::Direction::write);
+}
+
 }  // namespace stepwise

@@ -36,14 +36,25 @@ void* allocate_slowly(std::size_t size_class);
 
 }  // namespace detail
 
-inline void* allocate(std::size_t bytes) {
+// A free block, or nullptr where it takes more than that.
+inline void* take([[maybe_unused]] std::size_t bytes) noexcept {
 #if STEPWISE_FRAME_POOL
-    if (bytes > block_bytes_max) return ::operator new(bytes);
+    if (bytes > block_bytes_max) return nullptr;
     std::size_t size_class = (bytes + class_bytes - 1) / class_bytes;
     detail::FreeBlock* block = detail::free_blocks[size_class];
-    if (block == nullptr) return detail::allocate_slowly(size_class);
-    detail::free_blocks[size_class] = block->next;
+    if (block != nullptr) detail::free_blocks[size_class] = block->next;
     return block;
+#else
+    return nullptr;
+#endif
+}
+
+inline void* allocate(std::size_t bytes) {
+#if STEPWISE_FRAME_POOL
+    if (void* block = take(bytes)) [[likely]]
+        return block;
+    if (bytes > block_bytes_max) return ::operator new(bytes);
+    return detail::allocate_slowly((bytes + class_bytes - 1) / class_bytes);
 #else
     return ::operator new(bytes);
 #endif

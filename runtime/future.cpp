@@ -28,10 +28,4 @@ void FutureWait::describe(const Suspension& suspension, WaitDescription& descrip
     description.waits_for_future(*static_cast<const FutureWait&>(suspension).future_);
 }
 
-void throw_set_on_task() {
-    throw std::logic_error(
-        "Future::set_result: this future is a Task, whose result its coroutine makes: cancel() it, or "
-        "give the coroutine a Future of its own to wait for");
-}
-
 }  // namespace stepwise::detail

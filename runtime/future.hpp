@@ -35,9 +35,7 @@ requires requires {
 } &&(!std::is_same_v<T, typename T::value_type>)inline constexpr bool copies<T> =
     std::is_copy_constructible_v<T> && copies<typename T::value_type>;
 
-[[noreturn]] void throw_set_on_task();
-
-// A future, or a task, with the place where its result is kept: alive in the state `result`.
+// A future, or a task, with the place where its result is kept: alive in the state `result`, ended by end_value().
 template <class Base, class T>
 class WithResult : public Base {
 public:
@@ -46,10 +44,11 @@ public:
 protected:
     template <class... Args>
     explicit WithResult(Args&&... args) : Base(std::forward<Args>(args)...) {}
-    ~WithResult() override {
+    ~WithResult() {}
+
+    void end_value() noexcept {
         if (this->state() == FutureBase::State::result) value_.~T();
     }
-
     template <class... Args>
     void emplace(Args&&... args) {
         ::new (static_cast<void*>(std::addressof(value_))) T(std::forward<Args>(args)...);
@@ -71,34 +70,47 @@ public:
 protected:
     using Base::Base;
     void emplace() noexcept {}
+    void end_value() noexcept {}
 };
 
 template <class T>
 class FutureState final : public WithResult<FutureBase, T> {
 public:
     FutureState(Scheduler& scheduler, std::source_location made_at) noexcept
-        : WithResult<FutureBase, T>(scheduler, made_at) {}
+        : WithResult<FutureBase, T>(scheduler, &FutureState::destroy, made_at) {}
 
     template <class... Args>
     void set_result(Args&&... args) {
-        this->check_pending();
         this->emplace(std::forward<Args>(args)...);
         this->finish(FutureBase::State::result);
     }
+
+private:
+    ~FutureState() = default;
+
+    static void destroy(FutureBase& base) noexcept {
+        auto& self = static_cast<FutureState&>(base);
+        self.end_value();
+        if (!self.ends_plainly()) [[unlikely]]
+            return destroy_with_rest(self);
+        delete &self;
+    }
+    // By itself, so that the other one needs no stack frame.
+    [[gnu::noinline]] static void destroy_with_rest(FutureState& self) noexcept {
+        self.end_rest();
+        delete &self;
+    }
 };
 
-// The result of a future that has one.
+// The result of a task, or a future, that has one.
+template <class T>
+Stored<T>& value_of_task(TaskBase& task) noexcept {
+    return static_cast<WithResult<TaskBase, T>&>(task).value();
+}
 template <class T>
 Stored<T>& value_of(FutureBase& future) noexcept {
-    if (future.is_task()) return static_cast<WithResult<TaskBase, T>&>(static_cast<TaskBase&>(future)).value();
+    if (future.is_task()) return value_of_task<T>(static_cast<TaskBase&>(future));
     return static_cast<WithResult<FutureBase, T>&>(future).value();
-}
-
-// A task's result comes from its coroutine alone.
-template <class T>
-FutureState<T>& settable(FutureBase& future) {
-    if (future.is_task()) throw_set_on_task();
-    return static_cast<FutureState<T>&>(future);
 }
 
 // Moved out where nobody else can look at it, or it cannot be copied.
@@ -221,10 +233,11 @@ public:
     // Once, while pending: InvalidStateError afterwards; std::logic_error on a thread that is not the loop's.
     template <class... Args>
     void set_result(Args&&... args) {
-        detail::settable<T>(*state_).set_result(std::forward<Args>(args)...);
+        state_->check_settable();
+        static_cast<detail::FutureState<T>&>(*state_).set_result(std::forward<Args>(args)...);
     }
     // The same; std::invalid_argument for nullptr.
-    void set_exception(std::exception_ptr error) { detail::settable<T>(*state_).set_exception(std::move(error)); }
+    void set_exception(std::exception_ptr error) { state_->set_exception(std::move(error)); }
     // False if it was done already. A Task is asked to stop and is done some turns later.
     bool cancel() { return state_->cancel(); }
 
@@ -249,10 +262,12 @@ public:
         return detail::FutureAwaiter<T, false>(*state_);
     }
     detail::FutureAwaiter<T, true> operator co_await() && noexcept {
-        return detail::FutureAwaiter<T, true>(*std::exchange(state_, nullptr), detail::FutureWait::Adopt{});
+        return detail::FutureAwaiter<T, true>(std::move(*this).give_away(), detail::FutureWait::Adopt{});
     }
 
     FutureBase& shared_state() const noexcept { return *state_; }
+    // With its reference: the caller is to release it.
+    FutureBase& give_away() && noexcept { return *std::exchange(state_, nullptr); }
     explicit Future(FutureBase& state) noexcept : state_(&state) { state_->retain(); }
 
 protected:

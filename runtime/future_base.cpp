@@ -8,10 +8,17 @@
 
 namespace stepwise {
 
+void FutureBase::tell_made() noexcept {
+    set_traced();
+    trace::future_made(*scheduler_->tracer(), *this);
+}
+
 // A task has told of its own exception by now, with its name.
-void FutureBase::end_untold() noexcept {
+void FutureBase::end_rest() noexcept {
     if (last_waiter_ != nullptr) tell_waiters(nullptr);
     if (unretrieved()) report_unretrieved("a future");
+    if (traced_) trace::future_dropped(scheduler_, *this);
+    error_.~exception_ptr();
 }
 
 void FutureBase::report_unretrieved(const std::string& who) noexcept {
@@ -39,7 +46,7 @@ bool FutureBase::cancel() {
 }
 
 void FutureBase::set_exception(std::exception_ptr error) {
-    check_pending();
+    check_settable();
     if (error == nullptr) throw std::invalid_argument("Future::set_exception needs an exception, got nullptr");
     error_ = std::move(error);
     finish(State::exception);
@@ -71,7 +78,12 @@ CancelledError FutureBase::cancelled_error() const {
     return task == nullptr ? CancelledError() : CancelledError(task->cancel_reason());
 }
 
-void FutureBase::throw_done() {
+void FutureBase::throw_not_settable() const {
+    if (is_task_) {
+        throw std::logic_error(
+            "Future::set_result: this future is a Task, whose result its coroutine makes: cancel() it, or "
+            "give the coroutine a Future of its own to wait for");
+    }
     throw InvalidStateError("Future::set_result: the future is done already, and a state is irreversible");
 }
 

@@ -36,6 +36,13 @@ public:
     // A plain future becomes cancelled now; a Task is asked to stop. False if it was done already.
     bool cancel();
 
+    // Throws std::logic_error on a foreign thread and for a task, whose result its coroutine makes; InvalidStateError
+    // when done.
+    void check_settable() const {
+        scheduler_->check_thread("Future::set_result");
+        if (state_ != State::pending || is_task_) [[unlikely]]
+            throw_not_settable();
+    }
     void set_exception(std::exception_ptr error);
     // The exception, or nullptr for a result. Throws InvalidStateError while pending, CancelledError if cancelled.
     std::exception_ptr exception() const;
@@ -64,7 +71,7 @@ public:
 
     void retain() noexcept { ++references_; }
     void release() noexcept {
-        if (--references_ == 0) delete this;
+        if (--references_ == 0) destroy_(*this);
     }
     bool is_task() const noexcept { return is_task_; }
     // This future as the Task that it is, or nullptr.
@@ -73,24 +80,22 @@ public:
     bool sole_owner() const noexcept { return references_ == 1; }
 
 protected:
-    FutureBase(Scheduler& scheduler, std::source_location made_at, bool is_task = false) noexcept
-        : scheduler_(&scheduler), made_at_(made_at), is_task_(is_task) {
-        if (!is_task && scheduler.tracer() != nullptr) [[unlikely]]
-            trace::future_made(*scheduler.tracer(), *this);
-    }
-    virtual ~FutureBase() {
-        if (last_waiter_ != nullptr || unretrieved()) [[unlikely]]
-            end_untold();
-        if (trace::any()) [[unlikely]]
-            trace::future_dropped(scheduler_, *this);
-    }
+    // Ends the heir, whose type it knows: a virtual destructor would set the table of virtual functions four times.
+    using Destroy = void (*)(FutureBase&) noexcept;
 
-    // Throws InvalidStateError when done, std::logic_error on a foreign thread.
-    void check_pending() const {
-        scheduler_->check_thread("Future::set_result");
-        if (done()) [[unlikely]]
-            throw_done();
+    FutureBase(Scheduler& scheduler, Destroy destroy, std::source_location made_at, bool is_task = false) noexcept
+        : destroy_(destroy), scheduler_(&scheduler), error_(), made_at_(made_at), is_task_(is_task) {
+        if (!is_task && scheduler.tracer() != nullptr) [[unlikely]]
+            tell_made();
     }
+    // Behind ends_plainly() or end_rest().
+    ~FutureBase() {}
+
+    // It has a result, which is what most have at their end, and nobody follows it: nothing is left but its memory.
+    bool ends_plainly() const noexcept { return state_ == State::result && !traced_; }
+    void end_rest() noexcept;
+    void set_traced() noexcept { traced_ = true; }
+
     // It ended with an exception that nobody has looked at.
     bool unretrieved() const noexcept { return state_ == State::exception && !retrieved_; }
     void report_unretrieved(const std::string& who) noexcept;
@@ -112,23 +117,29 @@ private:
 
     [[noreturn]] void throw_no_result() const;
     void retrieve() const noexcept;
-    [[noreturn]] static void throw_done();
-    void end_untold() noexcept;
+    [[noreturn]] void throw_not_settable() const;
+    void tell_made() noexcept;
     void finish_traced() noexcept;
     void unlink(Waiter& waiter) noexcept;
     void tell_waiters(FutureBase* done) noexcept;
 
+    Destroy destroy_;
     Scheduler* scheduler_;
     Waiter* last_waiter_ = nullptr;  // circular: its next is the first
-    std::exception_ptr error_;  // of a task that runs: what a frame ended with, on its way to the frame that awaits it
+    // Of a task that runs: what a frame ended with, on its way to the frame that awaits it. Ended by end_rest(): beside
+    // a result there is none.
+    union {
+        std::exception_ptr error_;
+    };
     std::source_location made_at_;
     std::uint32_t references_ = 0;
     State state_ = State::pending;
     bool is_task_ : 1;
+    bool traced_ : 1 = false;  // a tracer was told of it
     mutable bool retrieved_ : 1 = false;
     // Of a task; here, where there is room for them.
     enum class FrameEnd : std::uint8_t { returned, failed, cancelled };
-    FrameEnd frame_end_ : 3 = FrameEnd::returned;  // with the others a byte, which is set at once
+    FrameEnd frame_end_ : 2 = FrameEnd::returned;  // with the others a byte, which is set at once
     bool started_ : 1 = false;
     bool cancel_thrown_ : 1 = false;  // since the last request that was taken back
     bool swallow_reported_ : 1 = false;

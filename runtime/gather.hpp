@@ -25,34 +25,36 @@ enum class WaitFor : std::uint8_t { all, first_completed, first_exception };
 
 namespace detail {
 
+// One of the futures that are waited for. Takes over a reference to it.
 struct GatherChild : Waiter {
-    GatherChild() noexcept : Waiter(kind) {}
+    GatherChild(class GatherWait& own_gather, FutureBase& own_future) noexcept
+        : Waiter(kind), gather(own_gather), future(own_future) {}
+    ~GatherChild() { future.release(); }
 
     static const WaitKind kind;
-    class GatherWait* gather = nullptr;
-    FutureBase* future = nullptr;
+    GatherWait& gather;
+    FutureBase& future;
 };
 
-// So many of them, in one place, since a node cannot move.
-class GatherChildren {
+// Room for so many of them, in one place, since they cannot move.
+class GatherRoom {
 public:
-    GatherChildren() noexcept = default;
-    explicit GatherChildren(std::size_t count);
-    GatherChildren(GatherChildren&& other) noexcept
-        : children_(std::exchange(other.children_, nullptr)), count_(std::exchange(other.count_, 0)) {}
-    GatherChildren& operator=(GatherChildren&& other) noexcept {
-        std::swap(children_, other.children_);
-        std::swap(count_, other.count_);
-        return *this;
+    GatherRoom() noexcept = default;
+    GatherRoom(const GatherRoom&) = delete;
+    GatherRoom& operator=(const GatherRoom&) = delete;
+    ~GatherRoom() {
+        if (memory_ != nullptr) frame_pool::deallocate(memory_, bytes_);
     }
-    ~GatherChildren();
 
-    GatherChild& operator[](std::size_t index) const noexcept { return children_[index]; }
-    std::span<GatherChild> all() const noexcept { return {children_, count_}; }
+    // Once.
+    void* make(std::size_t count) {
+        bytes_ = count * sizeof(GatherChild);
+        return memory_ = frame_pool::allocate(bytes_);
+    }
 
 private:
-    GatherChild* children_ = nullptr;
-    std::size_t count_ = 0;
+    void* memory_ = nullptr;
+    std::size_t bytes_ = 0;
 };
 
 // What all that wait for several futures share: counts those that are still running.
@@ -71,8 +73,21 @@ protected:
         task_ = &task;
         return interrupted_ = task.cancel_pending();
     }
-    // Returns whether to suspend. The children must stay where they are.
-    bool wait_for(TaskBase& task, std::span<GatherChild> children, std::source_location where);
+    // Before the first child: room for all of them, which stays until end_children().
+    void use(void* room) noexcept { children_ = static_cast<GatherChild*>(room); }
+    // One more to wait for. Takes over a reference.
+    void add(FutureBase& future) noexcept {
+        GatherChild& child = *std::construct_at(children_ + count_++, *this, future);
+        if (future.done()) {
+            over_ |= count_done(future);
+        } else {
+            future.add_waiter(child);
+            ++running_;
+        }
+    }
+    // Returns whether to suspend.
+    bool wait_for_children(std::source_location where) noexcept;
+    std::span<GatherChild> children() const noexcept { return {children_, count_}; }
     // Throws what the await is to throw, if anything.
     void check();
     void check_cancelled() const {
@@ -81,8 +96,9 @@ protected:
 
     // A cancellation ends the wait, and leaves the children alone.
     static const WaitKind leave_kind;
-    // The heirs' destructors call it, before their children end.
     void leave_children() noexcept;
+    // The heirs' destructors call it, before their room ends.
+    void end_children() noexcept;
 
 private:
     friend struct GatherChild;
@@ -91,32 +107,38 @@ private:
     static void child_done(Waiter& waiter, FutureBase* future) noexcept;
     static void leave_wait(Suspension& suspension) noexcept;
     static void describe(const Suspension& suspension, WaitDescription& description);
-    bool count_done(FutureBase* future) noexcept;
+    // Whether the wait is over with this one.
+    bool count_done(FutureBase& future) noexcept {
+        if (future.state() == FutureBase::State::result) [[likely]]
+            return until_ == WaitFor::first_completed;
+        if (failed_ == nullptr) failed_ = &future;
+        return until_ == WaitFor::first_completed || (until_ == WaitFor::first_exception && !interrupted_);
+    }
     static void cancel_children(Suspension& suspension) noexcept;
 
     WaitFor until_;
+    bool interrupted_ = false;
+    bool over_ = false;
     TaskBase* task_ = nullptr;
-    std::span<GatherChild> children_;
     std::size_t running_ = 0;
     FutureBase* failed_ = nullptr;
-    bool interrupted_ = false;
+    GatherChild* children_ = nullptr;
+    std::size_t count_ = 0;
 };
 
 template <class... Ts>
 class [[nodiscard]] GatherTuple : public GatherWait {
 public:
     explicit GatherTuple(Coro<Ts>... bodies) noexcept : bodies_(std::move(bodies)...) {}
-    ~GatherTuple() { leave_children(); }
+    ~GatherTuple() { end_children(); }
 
     // Resumed by the task's step, queued when the last child is done or the first has failed.
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> frame,
                        std::source_location where = std::source_location::current()) {
-        TaskBase& task = *frame.promise().task;
-        if (cancelled_before(task)) return false;
-        auto& loop = static_cast<EventLoop&>(task.task_scheduler());
-        start(loop, std::index_sequence_for<Ts...>());
-        return wait_for(task, children_, where);
+        if (cancelled_before(*frame.promise().task)) return false;
+        start(static_cast<EventLoop&>(frame.promise().task->task_scheduler()), std::index_sequence_for<Ts...>());
+        return wait_for_children(where);
     }
     std::tuple<Stored<Ts>...> await_resume() {
         check();
@@ -127,41 +149,38 @@ private:
     template <std::size_t... Index>
     void start(EventLoop& loop, std::index_sequence<Index...>) {
         (std::get<Index>(bodies_).check_unstarted(), ...);
-        // In braces the children are made from left to right, between parentheses in any order.
-        using Tasks = std::tuple<Task<Ts>...>;
-        tasks_.emplace(Tasks{loop.create_task(std::move(std::get<Index>(bodies_)))...});
-        ((children_[Index].future = &std::get<Index>(*tasks_).shared_state()), ...);
+        use(room_.data());
+        (add(loop.create_task_unchecked(std::move(std::get<Index>(bodies_))).give_away()), ...);
     }
     template <std::size_t... Index>
     std::tuple<Stored<Ts>...> results(std::index_sequence<Index...>) {
-        return {std::move(value_of<Ts>(std::get<Index>(*tasks_).shared_state()))...};
+        return {std::move(value_of<Ts>(children()[Index].future))...};
     }
 
     std::tuple<Coro<Ts>...> bodies_;
-    std::optional<std::tuple<Task<Ts>...>> tasks_;
-    std::array<GatherChild, sizeof...(Ts)> children_;
+    alignas(GatherChild) std::array<std::byte, sizeof...(Ts) * sizeof(GatherChild)> room_;
 };
 
 template <class T>
 class [[nodiscard]] GatherVector : public GatherWait {
 public:
     explicit GatherVector(std::vector<Coro<T>> bodies) noexcept : bodies_(std::move(bodies)) {}
-    ~GatherVector() { leave_children(); }
+    ~GatherVector() { end_children(); }
 
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> frame,
                        std::source_location where = std::source_location::current()) {
-        TaskBase& task = *frame.promise().task;
-        if (cancelled_before(task)) return false;
-        start(static_cast<EventLoop&>(task.task_scheduler()));
-        return wait_for(task, children_.all(), where);
+        if (cancelled_before(*frame.promise().task)) return false;
+        start(static_cast<EventLoop&>(frame.promise().task->task_scheduler()));
+        return wait_for_children(where);
     }
     auto await_resume() {
         check();
         if constexpr (!std::is_void_v<T>) {
             std::vector<T> results;
-            results.reserve(tasks_.size());
-            for (Task<T>& task : tasks_) results.push_back(std::move(value_of<T>(task.shared_state())));
+            results.reserve(children().size());
+            for (GatherChild& child : children())
+                results.push_back(std::move(value_of_task<T>(static_cast<TaskBase&>(child.future))));
             return results;
         }
     }
@@ -169,18 +188,13 @@ public:
 private:
     void start(EventLoop& loop) {
         for (const Coro<T>& body : bodies_) body.check_unstarted();
-        tasks_.reserve(bodies_.size());
-        for (Coro<T>& body : bodies_) tasks_.push_back(loop.create_task(std::move(body)));
+        use(room_.make(bodies_.size()));
+        for (Coro<T>& body : bodies_) add(loop.create_task_unchecked(std::move(body)).give_away());
         bodies_.clear();
-        children_ = GatherChildren(tasks_.size());
-        for (std::size_t index = 0; index < tasks_.size(); ++index) {
-            children_[index].future = &tasks_[index].shared_state();
-        }
     }
 
     std::vector<Coro<T>> bodies_;
-    std::vector<Task<T>> tasks_;
-    GatherChildren children_;
+    GatherRoom room_;
 };
 
 template <class Key, class Results, class T>

@@ -102,4 +102,14 @@ void SignalHandlers::call(int signal_number) {
     callback();
 }
 
+void EventLoop::add_signal_handler(int signal_number, Callback callback) {
+    check_thread("EventLoop::add_signal_handler");
+    signals_->add(signal_number, std::move(callback));
+}
+
+bool EventLoop::remove_signal_handler(int signal_number) {
+    check_thread("EventLoop::remove_signal_handler");
+    return signals_->remove(signal_number);
+}
+
 }  // namespace stepwise

@@ -22,17 +22,49 @@ namespace detail {
 template <class T>
 class TaskState final : public WithResult<TaskBase, T> {
 public:
-    TaskState(Scheduler& scheduler, std::source_location made_at)
-        : WithResult<TaskBase, T>(scheduler, &TaskState::run_step, made_at) {}
-
+    // Throws std::bad_alloc. begin() comes when somebody holds it: an eager start may end it.
+    static TaskState& make(Scheduler& scheduler, std::source_location made_at) {
+        auto* state = new TaskState(scheduler, made_at);
+        try {
+            state->inherit();
+        } catch (...) {
+            delete state;
+            throw;
+        }
+        return *state;
+    }
     // `body` has not been started.
-    void begin(Coro<T> body, Start when) noexcept {
+    void begin(Coro<T>&& body, Start when) noexcept {
         auto root = body.release();
         this->start(root, root.promise(), when);
     }
+    // Both, for Start::soon, where nothing stands out: no slow path, and so no stack frame. nullptr: not so here.
+    static TaskState* make_plainly(Scheduler& scheduler, Coro<T>&& body, std::source_location made_at) noexcept {
+        if (scheduler.tracer() != nullptr || !TaskState::inherits_nothing(scheduler)) return nullptr;
+        void* memory = frame_pool::take(sizeof(TaskState));
+        if (memory == nullptr) return nullptr;
+        auto* state = ::new (memory) TaskState(scheduler, made_at);
+        state->begin(std::move(body), Start::soon);
+        return state;
+    }
 
 private:
-    ~TaskState() override = default;
+    TaskState(Scheduler& scheduler, std::source_location made_at) noexcept
+        : WithResult<TaskBase, T>(scheduler, &TaskState::destroy, &TaskState::run_step, made_at) {}
+    ~TaskState() = default;
+
+    static void destroy(FutureBase& base) noexcept {
+        auto& self = static_cast<TaskState&>(base);
+        self.end_value();
+        if (!self.ends_plainly()) [[unlikely]]
+            return destroy_with_rest(self);
+        delete &self;
+    }
+    // By itself, so that the other one needs no stack frame.
+    [[gnu::noinline]] static void destroy_with_rest(TaskState& self) noexcept {
+        self.end_rest();
+        delete &self;
+    }
 
     static void run_step(ReadyNode& node) {
         auto& self = static_cast<TaskState&>(node);

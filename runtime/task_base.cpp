@@ -20,9 +20,10 @@ detail::TaskExtras& TaskBase::extras() {
     return *extras_;
 }
 
-void TaskBase::end_extras() noexcept {
+void TaskBase::end_rest() noexcept {
     if (unretrieved()) report_unretrieved(name());
     delete extras_;
+    FutureBase::end_rest();
 }
 
 std::string TaskBase::name() const {
@@ -46,7 +47,9 @@ void TaskBase::set_context(std::shared_ptr<detail::Context> context) {
     extras().context = std::move(context);
 }
 
-void TaskBase::inherit_context(const TaskBase& maker) {
+void TaskBase::inherit() {
+    if (inherits_nothing(scheduler())) return;
+    const TaskBase& maker = *scheduler().current_task_;
     if (maker.extras_->context != nullptr) extras().context = maker.extras_->context;
 }
 
@@ -58,12 +61,20 @@ void TaskBase::tell_suspended() noexcept {
 
 // Told, or eagerly.
 void TaskBase::start_otherwise(Start when) noexcept {
-    if (scheduler().tracer() != nullptr) trace::task_made(*scheduler().tracer(), *this);
+    if (scheduler().tracer() != nullptr) {
+        set_traced();
+        trace::task_made(*scheduler().tracer(), *this);
+    }
     if (when == Start::soon || scheduler().eager_depth_ == eager_depth_max) {
         scheduler().push_ready(*this);
     } else {
         run_inside();
     }
+}
+
+bool TaskBase::queue_again() noexcept {
+    scheduler().push_ready(*this);
+    return true;
 }
 
 void TaskBase::run_inside() noexcept {

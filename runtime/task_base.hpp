@@ -95,10 +95,9 @@ public:
     // The await is finished already. Returns whether to suspend all the same, since the step's budget is used up; the
     // task is queued again then.
     bool finished_at_once() noexcept {
-        if (--scheduler().budget_ > 0) [[likely]]
-            return false;
-        scheduler().push_ready(*this);
-        return true;
+        if (--scheduler().budget_ <= 0) [[unlikely]]
+            return queue_again();
+        return false;
     }
     // The frame that awaits, at `where`, has suspended, and lets everything that is ready run first.
     void yield(Suspension& by, std::source_location where) noexcept {
@@ -157,17 +156,18 @@ public:
     void destroy_pending() noexcept;
 
 protected:
-    TaskBase(Scheduler& scheduler, ReadyNode::Run run_step, std::source_location made_at)
-        : FutureBase(scheduler, made_at, true), ReadyNode(run_step), id_(++scheduler.tasks_made_) {
-        const TaskBase* maker = scheduler.current_task_;
-        if (maker != nullptr && maker->extras_ != nullptr) [[unlikely]]
-            inherit_context(*maker);
+    TaskBase(Scheduler& scheduler, Destroy destroy, ReadyNode::Run run_step, std::source_location made_at) noexcept
+        : FutureBase(scheduler, destroy, made_at, true), ReadyNode(run_step), id_(++scheduler.tasks_made_) {}
+    ~TaskBase() { assert(waiting_for_ == nullptr); }
+
+    bool ends_plainly() const noexcept { return FutureBase::ends_plainly() && extras_ == nullptr; }
+    void end_rest() noexcept;
+
+    // What a task takes over from the one that makes it. std::bad_alloc.
+    static bool inherits_nothing(const Scheduler& scheduler) noexcept {
+        return scheduler.current_task_ == nullptr || scheduler.current_task_->extras_ == nullptr;
     }
-    ~TaskBase() override {
-        assert(waiting_for_ == nullptr);
-        if (extras_ != nullptr || unretrieved()) [[unlikely]]
-            end_extras();
-    }
+    void inherit();
 
     // Counts among the loop's tasks from here on, and is queued for its first step, or takes it now.
     void start(std::coroutine_handle<> root, CallFrame& frame, Start when) noexcept {
@@ -228,6 +228,7 @@ private:
     friend class CancelShield;
 
     void start_otherwise(Start when) noexcept;
+    bool queue_again() noexcept;
     void run_inside() noexcept;
     void tell_suspended() noexcept;
     CancelledError begin_cancelled_throw();
@@ -239,9 +240,7 @@ private:
     }
     bool may_step() noexcept;
     bool step_traced() noexcept;
-    void inherit_context(const TaskBase& maker);
     detail::TaskExtras& extras();
-    void end_extras() noexcept;
 
     std::uint32_t id_;
     std::uint32_t since_ms_ = 0;

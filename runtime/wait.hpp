@@ -32,19 +32,20 @@ template <class T>
 class [[nodiscard]] WaitVector : public GatherWait {
 public:
     WaitVector(std::vector<Future<T>> futures, WaitFor until)
-        : GatherWait(until, leave_kind), futures_(std::move(futures)), children_(futures_.size()) {}
-    ~WaitVector() { leave_children(); }
+        : GatherWait(until, leave_kind), futures_(std::move(futures)) {}
+    ~WaitVector() { end_children(); }
 
     // Resumed by the task's step, queued when one of the futures ends the wait.
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> frame,
                        std::source_location where = std::source_location::current()) {
-        TaskBase& task = *frame.promise().task;
-        if (cancelled_before(task)) return false;
-        for (std::size_t index = 0; index < futures_.size(); ++index) {
-            children_[index].future = &futures_[index].shared_state();
+        if (cancelled_before(*frame.promise().task)) return false;
+        use(room_.make(futures_.size()));
+        for (const Future<T>& future : futures_) {
+            Future<T> held = future;
+            add(std::move(held).give_away());
         }
-        return wait_for(task, children_.all(), where);
+        return wait_for_children(where);
     }
     Waited<T> await_resume() {
         leave_children();
@@ -56,7 +57,7 @@ public:
 
 private:
     std::vector<Future<T>> futures_;
-    GatherChildren children_;
+    GatherRoom room_;
 };
 
 template <class T>

@@ -165,8 +165,8 @@ def text_of_future(future):
 
 
 def text_of_gather(wait):
-    first, count = wait["children_"]["_M_ptr"], int(wait["children_"]["_M_extent"]["_M_extent_value"])
-    futures = [text_of_future(first[index]["future"].dereference()) for index in range(min(count, 5))]
+    first, count = wait["children_"], int(wait["count_"])
+    futures = [text_of_future(first[index]["future"].referenced_value()) for index in range(min(count, 5))]
     return ", ".join(futures) + (f" and {count - 5} more" if count > 5 else "")
 
 
@@ -314,9 +314,10 @@ class FuturePrinter:
     def __init__(self, value):
         self.value = value
 
-    @staticmethod
-    def result(state):
-        return state.address.cast(state.dynamic_type.pointer())["value_"]
+    def result(self, state):
+        kind = "TaskState" if state["is_task_"] else "FutureState"
+        result = self.value.type.strip_typedefs().template_argument(0)
+        return as_heir(state, f"stepwise::detail::{kind}<{result}>")["value_"]
 
     def to_string(self):
         if not self.value["state_"]:

@@ -171,13 +171,17 @@ public:
     bool await_suspend(std::coroutine_handle<Promise> frame,
                        std::source_location where = std::source_location::current()) {
         if (cancelled_before(*frame.promise().task)) return false;
-        if (!queue_.closed_ && queue_.is_full()) return wait_in(queue_.putters_, where);
-        accepted_ = queue_.try_put(value_);
-        return granted_at_once();
+        if (queue_.closed_) return granted_at_once();
+        if (queue_.is_full()) return wait_in(queue_.putters_, where);
+        queue_.accept(std::move(value_));
+        accepted_ = true;
+        return task_->finished_at_once();
     }
     void await_resume() const {
+        if (accepted_) [[likely]]
+            return;
         check();
-        if (!accepted_) throw QueueClosed();
+        throw QueueClosed();
     }
 
 private:
@@ -203,8 +207,8 @@ public:
     bool await_suspend(std::coroutine_handle<Promise> frame,
                        std::source_location where = std::source_location::current()) {
         if (cancelled_before(*frame.promise().task)) return false;
-        if (!queue_.is_empty()) value_.emplace(queue_.take());
-        return value_ || queue_.closed_ ? granted_at_once() : wait_in(queue_.getters_, where);
+        if (queue_.is_empty() && !queue_.closed_) return wait_in(queue_.getters_, where);
+        return take_at_once();
     }
     std::optional<T> await_resume() {
         check();
@@ -213,6 +217,11 @@ public:
 
 private:
     friend class BasicQueue;
+    // By itself, so that whoever waits needs no stack frame.
+    [[gnu::noinline]] bool take_at_once() {
+        if (!queue_.is_empty()) value_.emplace(queue_.take());
+        return granted_at_once();
+    }
     static void describe(const Suspension&, WaitDescription& description) {
         describe_wait(description, "a value in an empty Queue");
     }

@@ -30,7 +30,9 @@ protected:
     // True: start nothing, the await throws.
     bool cancelled_before(TaskBase& task) noexcept {
         task_ = &task;
-        return interrupted_ = task.cancel_pending();
+        if (!task.cancel_pending()) [[likely]]
+            return false;
+        return interrupted_ = true;
     }
     // It has what it asked for already. Returns whether to suspend all the same.
     bool granted_at_once() noexcept {
@@ -40,17 +42,19 @@ protected:
     inline bool wait_in(WaitList& list, std::source_location where) noexcept;
     // Throws what the await is to throw, if anything.
     void check() const {
-        if (granted_) return;
+        if (granted_) [[likely]]
+            return;
         if (interrupted_) task_->throw_cancelled();
         throw std::logic_error("what this task waited for was destroyed");
     }
 
     static inline void leave(Suspension& suspension) noexcept;
 
-    ListWaiter* next_ = nullptr;
-    ListWaiter* previous_ = nullptr;
+    // Both mean something within a list only. An await that need not wait pays for neither.
+    ListWaiter* next_;
+    ListWaiter* previous_;
     WaitList* list_ = nullptr;
-    TaskBase* task_ = nullptr;
+    TaskBase* task_;  // who awaits; from await_suspend on
     bool interrupted_ = false;
     bool granted_ = false;
 };
@@ -77,6 +81,7 @@ public:
 
     void add(ListWaiter& waiter) noexcept {
         waiter.list_ = this;
+        waiter.next_ = nullptr;
         waiter.previous_ = last_;
         (last_ == nullptr ? first_ : last_->next_) = &waiter;
         last_ = &waiter;
@@ -84,7 +89,6 @@ public:
     void take(ListWaiter& waiter) noexcept {
         (waiter.previous_ == nullptr ? first_ : waiter.previous_->next_) = waiter.next_;
         (waiter.next_ == nullptr ? last_ : waiter.next_->previous_) = waiter.previous_;
-        waiter.next_ = waiter.previous_ = nullptr;
         waiter.list_ = nullptr;
     }
     // It has what it waited for, and goes on in the next turn.
