@@ -16,8 +16,9 @@ LISTENING = re.compile(r"^listening on https?://(?P<host>\[[^\]]+\]|[^:/]+):(?P<
 
 
 class ServerProcess:
-    def __init__(self, program, *flags):
-        self.command = [program, "--port", "0", *flags]
+    def __init__(self, program, *flags, under=()):
+        """`under`: a command that becomes the program, such as prlimit(1)."""
+        self.command = [*under, program, "--port", "0", *flags]
         self.output = []
         self._lines = queue.Queue()
 
