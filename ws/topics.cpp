@@ -63,14 +63,32 @@ struct Topics::Subscription {
     }
 };
 
-// The subscriptions of the connections of this thread's loops. Not in the connection: most have none.
+// Who is subscribed to what. Not in the connection: most have none. Of all threads: a loop may end on another one than
+// it ran on. The subscriptions of one connection are touched by whoever runs its loop alone.
 struct Topics::Table {
     using Subscriptions = std::vector<Subscription>;
 
-    static std::unordered_map<const Connection*, Subscriptions>& of_thread() {
-        thread_local std::unordered_map<const Connection*, Subscriptions> table;
+    // Never destroyed: a loop may be static, too.
+    static Table& of_all() {
+        static Table& table = *new Table;
         return table;
     }
+    Subscriptions& make(const Connection& connection) {
+        std::lock_guard lock(mutex);
+        return subscriptions[&connection];
+    }
+    Subscriptions* find(const Connection& connection) {
+        std::lock_guard lock(mutex);
+        const auto found = subscriptions.find(&connection);
+        return found == subscriptions.end() ? nullptr : &found->second;
+    }
+    auto take(const Connection& connection) noexcept {
+        std::lock_guard lock(mutex);
+        return subscriptions.extract(&connection);
+    }
+
+    std::mutex mutex;  // of the map
+    std::unordered_map<const Connection*, Subscriptions> subscriptions;
 };
 
 namespace {
@@ -92,7 +110,7 @@ std::optional<net::ProtocolError> Topics::subscribe(Connection& connection, std:
         return too_much(fmt::format("a topic's name of {} bytes", topic.size()), limits.name_bytes_max,
                         "name_bytes_max");
     }
-    Table::Subscriptions& subscriptions = Table::of_thread()[&connection];
+    Table::Subscriptions& subscriptions = Table::of_all().make(connection);
     connection.has_topics_ = true;
     std::size_t count = 0;
     for (const Subscription& one : subscriptions) {
@@ -104,6 +122,7 @@ std::optional<net::ProtocolError> Topics::subscribe(Connection& connection, std:
         return too_much("too many topics on one connection", limits.topics_per_connection_max,
                         "topics_per_connection_max");
     }
+    subscriptions.reserve(subscriptions.size() + 1);  // what was acquired must find its place
     subscriptions.push_back({shared_, shared_->acquire(topic)});
     subscriptions.back().topic->members.add(connection);
     return std::nullopt;
@@ -111,10 +130,9 @@ std::optional<net::ProtocolError> Topics::subscribe(Connection& connection, std:
 
 bool Topics::unsubscribe(Connection& connection, std::string_view topic) {
     connection.loop().check_thread("ws::Topics::unsubscribe");
-    auto& table = Table::of_thread();
-    const auto found = table.find(&connection);
-    if (found == table.end()) return false;
-    Table::Subscriptions& subscriptions = found->second;
+    Table::Subscriptions* found = Table::of_all().find(connection);
+    if (found == nullptr) return false;
+    Table::Subscriptions& subscriptions = *found;
     const auto one = std::find_if(subscriptions.begin(), subscriptions.end(), [&](const Subscription& subscription) {
         return subscription.of == shared_ && subscription.topic->name == topic;
     });
@@ -126,11 +144,9 @@ bool Topics::unsubscribe(Connection& connection, std::string_view topic) {
 }
 
 void Topics::end_subscriptions(Connection& connection) noexcept {
-    auto& table = Table::of_thread();
-    const auto found = table.find(&connection);
-    if (found == table.end()) return;
-    for (const Subscription& one : found->second) one.end(connection);
-    table.erase(found);
+    const auto taken = Table::of_all().take(connection);
+    if (taken.empty()) return;
+    for (const Subscription& one : taken.mapped()) one.end(connection);
 }
 
 std::size_t Topics::publish(std::string_view topic, std::string_view text, const Connection* except) {

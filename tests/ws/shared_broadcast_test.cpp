@@ -268,6 +268,20 @@ TEST_CASE("a topic's subscribers are on any loop, and hear what any thread publi
     CHECK(topics.size() == 2);
 }
 
+TEST_CASE("subscriptions end with their connections also where the loop ends on another thread than it ran on") {
+    ws::Topics topics;
+    std::optional<Loop> loop;
+    std::optional<Peer> peer;
+    std::thread([&] {
+        loop.emplace(topics);
+        peer.emplace(loop->open("/sport"));
+    }).join();
+    CHECK(topics.subscribers("sport") == 1);
+    loop.reset();
+    CHECK(topics.size() == 0);
+    CHECK(topics.publish("news", "to nobody") == 0);
+}
+
 TEST_CASE("subscribers come and go on two threads while another publishes, and topics with them") {
     ws::Topics topics;
     std::atomic<bool> over = false;
