@@ -66,7 +66,7 @@ void Reconnecting::look_back(TimePoint now) {
 
 Coro<ClientConnection> Reconnecting::next() {
     EventLoop& loop = EventLoop::current();
-    look_back(loop.time());
+    if (!stopped_) look_back(loop.time());
     while (!stopped_) {
         if (waits_) co_await sleep(delay());
         waits_ = false;
@@ -79,18 +79,18 @@ Coro<ClientConnection> Reconnecting::next() {
             has_opened_ = true;
             co_return connection;
         } catch (const HandshakeError& refusal) {
-            if (is_final(refusal.status)) throw;
+            if (is_final(refusal.status) && !stopped_) throw;
             failed(refusal.what());
             error = std::current_exception();
         } catch (const http::TunnelRefused& refusal) {
-            if (is_final(refusal.status)) throw;
+            if (is_final(refusal.status) && !stopped_) throw;
             failed(refusal.what());
             error = std::current_exception();
         } catch (const std::runtime_error& failure) {  // of the network, of the name, or the time
             failed(failure.what());
             error = std::current_exception();
         }
-        if (is_enough()) std::rethrow_exception(error);
+        if (is_enough() && !stopped_) std::rethrow_exception(error);
     }
     co_return nullptr;
 }

@@ -236,3 +236,47 @@ TEST_CASE("who is stopped while it connects gets no connection, and the server a
     CHECK_FALSE(has_one);
     CHECK(peer.read(2)[0] == '\x88');
 }
+
+TEST_CASE("who is stopped gets nothing, however its connection or its try ends") {
+    struct Programs {
+        static Coro<std::string> next(ws::Reconnecting& server, ClientConnection& connection) {
+            try {
+                connection = co_await server.next();
+                co_return connection ? "open" : "nothing";
+            } catch (const std::exception& error) {
+                co_return error.what();
+            }
+        }
+    };
+    Fake fake;
+    ws::ReconnectOptions options;
+    options.failures_max = 1;
+    ws::Reconnecting server = ws::reconnecting(fake.url, options);
+    ClientConnection connection;
+    Task<std::string> trying = fake.loop().create_task(Programs::next(server, connection));
+    Peer peer = fake.accept();
+    const std::string request = peer.read_until("\r\n\r\n");
+    SUBCASE("a connection that was short") {
+        peer.send(Fake::answer_to(request));
+        fake.run_until([&] { return trying.done(); });
+        CHECK(fake.loop().run_until_complete(trying) == "open");
+        server.stop();
+        peer.reset();
+        fake.settle();
+        trying = fake.loop().create_task(Programs::next(server, connection));
+    }
+    SUBCASE("a try that is refused for good") {
+        server.stop();
+        peer.send("HTTP/1.1 404 Nowhere\r\nContent-Length: 0\r\n\r\n");
+    }
+    SUBCASE("the last try of those it had") {
+        server.stop();
+        peer.send("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n");
+    }
+    SUBCASE("a try whose server is gone") {
+        server.stop();
+        peer.reset();
+    }
+    fake.run_until([&] { return trying.done(); });
+    CHECK(fake.loop().run_until_complete(trying) == "nothing");
+}
