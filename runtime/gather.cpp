@@ -17,7 +17,8 @@ void GatherWait::child_done(Waiter& waiter, FutureBase* future) noexcept {
     GatherWait& self = static_cast<GatherChild&>(waiter).gather;
     --self.running_;
     bool over = self.count_done(*future) || self.running_ == 0;
-    if (over && self.task_->suspended()) self.task_->wakeup();
+    // It may wait for something else: an await that could not start all of its children has thrown.
+    if (over && self.task_->waiting_for() == &self) self.task_->wakeup();
 }
 
 void GatherWait::leave_wait(Suspension& suspension) noexcept {

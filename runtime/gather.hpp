@@ -46,10 +46,13 @@ public:
         if (memory_ != nullptr) frame_pool::deallocate(memory_, bytes_);
     }
 
-    // Once.
+    // For the same number each time.
     void* make(std::size_t count) {
-        bytes_ = count * sizeof(GatherChild);
-        return memory_ = frame_pool::allocate(bytes_);
+        if (memory_ == nullptr && count != 0) {
+            memory_ = frame_pool::allocate(count * sizeof(GatherChild));
+            bytes_ = count * sizeof(GatherChild);
+        }
+        return memory_;
     }
 
 private:
@@ -74,7 +77,12 @@ protected:
         return interrupted_ = task.cancel_pending();
     }
     // Before the first child: room for all of them, which stays until end_children().
-    void use(void* room) noexcept { children_ = static_cast<GatherChild*>(room); }
+    void use(void* room) noexcept {
+        end_children();  // of an earlier await
+        children_ = static_cast<GatherChild*>(room);
+        over_ = false;
+        failed_ = nullptr;
+    }
     // One more to wait for. Takes over a reference.
     void add(FutureBase& future) noexcept {
         GatherChild& child = *std::construct_at(children_ + count_++, *this, future);
@@ -187,6 +195,7 @@ public:
 
 private:
     void start(EventLoop& loop) {
+        if (!children().empty()) throw_coro_started();
         for (const Coro<T>& body : bodies_) body.check_unstarted();
         use(room_.make(bodies_.size()));
         for (Coro<T>& body : bodies_) add(loop.create_task_unchecked(std::move(body)).give_away());

@@ -53,7 +53,6 @@ void TaskBase::inherit() {
     if (maker.extras_->context != nullptr) extras().context = maker.extras_->context;
 }
 
-// A step inside of the step, or the callback, that makes the task.
 void TaskBase::tell_suspended() noexcept {
     since_ms_ = scheduler().turn_ms_;
     if (scheduler().tracer() != nullptr) trace::awaits(*scheduler().tracer(), *this);
@@ -77,6 +76,7 @@ bool TaskBase::queue_again() noexcept {
     return true;
 }
 
+// A step inside of the step, or the callback, that makes the task.
 void TaskBase::run_inside() noexcept {
     Scheduler& loop = scheduler();
     TaskBase* outer = loop.current_task_;

@@ -52,6 +52,7 @@ public:
         check_cancelled();
         Waited<T> waited;
         for (Future<T>& future : futures_) (future.done() ? waited.done : waited.pending).push_back(std::move(future));
+        futures_.clear();
         return waited;
     }
 

@@ -317,7 +317,8 @@ class FuturePrinter:
     def result(self, state):
         kind = "TaskState" if state["is_task_"] else "FutureState"
         result = self.value.type.strip_typedefs().template_argument(0)
-        return as_heir(state, f"stepwise::detail::{kind}<{result}>")["value_"]
+        # A name is what C++ has, whatever the language of the frame that gdb stands in; a pointer has none.
+        return as_heir(state, f"stepwise::detail::{kind}<{result.name or result}>")["value_"]
 
     def to_string(self):
         if not self.value["state_"]:

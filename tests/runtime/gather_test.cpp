@@ -230,6 +230,21 @@ TEST_CASE("a child that is cancelled by somebody else is CancelledError for who 
     CHECK(task.cancelling() == 0);
 }
 
+TEST_CASE("gather that is awaited a second time says that its children were started") {
+    World world;
+    struct Bodies {
+        static Coro<> twice() {
+            std::vector<Coro<>> bodies;
+            for (int count = 0; count < 10; ++count) bodies.push_back(sleep_for(1s));
+            auto all = gather(std::move(bodies));
+            co_await all;
+            co_await all;
+        }
+    };
+    CHECK_THROWS_AS(world.run(Bodies::twice()), std::logic_error);
+    CHECK(world.elapsed() == 1s);
+}
+
 TEST_CASE("gather refuses a Coro that was moved away before it starts any") {
     World world;
     Log log;

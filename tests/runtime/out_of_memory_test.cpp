@@ -132,6 +132,20 @@ Coro<> waits() {
     co_await finally(fails(), sleep_for(1s));
     CHECK(value == 9);
 }
+Coro<> gather_that_is_kept() {
+    std::vector<Coro<int>> bodies;
+    for (int count = 0; count < 3; ++count) bodies.push_back(large_frame(count));
+    auto all = gather(std::move(bodies));
+    try {
+        std::vector<int> values = co_await all;
+    } catch (const std::bad_alloc&) {
+        memory.armed = false;
+    }
+    // Those that were started end meanwhile, and wake nobody.
+    TimePoint before = EventLoop::current().time();
+    co_await sleep(1s);
+    CHECK(EventLoop::current().time() - before == 1s);
+}
 Coro<> shields_and_queues() {
     int value = co_await shield(large_frame(1));
     Queue<int> queue(2);
@@ -194,7 +208,8 @@ TEST_CASE("where memory is enough the scenarios end in order and leave nothing b
         world.loop.call_soon_threadsafe([] {});
         world.turns(1);
     }
-    for (auto scenario : {frames_and_futures, groups, failing_groups, waits, shields_and_queues, calls}) {
+    for (auto scenario :
+         {frames_and_futures, groups, failing_groups, waits, gather_that_is_kept, shields_and_queues, calls}) {
         CHECK_FALSE(fails_at(1'000'000, false, scenario));
     }
 }
@@ -279,6 +294,7 @@ TEST_CASE("a signal that comes while there is no memory is told when there is so
 
 TEST_CASE("memory that runs out anywhere in frames, futures, tasks and gathers costs who asked for it, no more") {
     fails_at_each(frames_and_futures);
+    fails_at_each(gather_that_is_kept);
 }
 TEST_CASE("memory that runs out anywhere in task groups leaves no task outside of them, and no error unheard") {
     fails_at_each(groups);

@@ -1,6 +1,7 @@
 #include <stepwise/runtime/wait.hpp>
 #include <stepwise/tests/runtime/support.hpp>
 
+#include <optional>
 #include <stdexcept>
 
 namespace {
@@ -95,6 +96,31 @@ TEST_CASE("a cancelled wait leaves the futures alone") {
     scene.run(sleep_for(4s));
     CHECK(tasks[0].result() == 2);
     CHECK(tasks[1].result() == 3);
+}
+
+TEST_CASE("a wait that was cancelled may be awaited again, and one that is over has nothing left") {
+    Scene scene;
+    struct Bodies {
+        static Coro<std::string> waits_again(std::vector<Task<int>> tasks, std::optional<Task<std::string>>& self) {
+            std::vector<Future<int>> futures(tasks.begin(), tasks.end());
+            auto all = wait(futures);
+            try {
+                co_await all;
+            } catch (const CancelledError&) {
+                self->uncancel();
+            }
+            Waited<int> waited = co_await all;
+            Waited<int> nothing = co_await all;
+            co_return std::to_string(waited.done.size()) + " " + std::to_string(nothing.done.size());
+        }
+    };
+    std::vector<Task<int>> tasks;
+    for (int count = 0; count < 40; ++count) tasks.push_back(scene.loop.create_task(after(2s, count)));
+    std::optional<Task<std::string>> waiting;
+    waiting = scene.loop.create_task(Bodies::waits_again(tasks, waiting));
+    scene.turns(2);
+    waiting->cancel();
+    CHECK(scene.loop.run_until_complete(*waiting) == "40 0");
 }
 
 TEST_CASE("as_completed gives futures in the order of their ends, those first that had ended") {
