@@ -96,18 +96,23 @@ Coro<std::uint64_t> send_by_kernel(Transport& transport, File& file, std::uint64
 
 Coro<void> read_and_write(Transport& transport, File& file, std::uint64_t offset, std::uint64_t length,
                           const AllIsSent& all_is_sent) {
+    Transport::Hold hold(transport);
     std::string block(static_cast<std::size_t>(std::min<std::uint64_t>(length, block_bytes)), '\0');
     for (std::uint64_t left = length; left != 0;) {
         const std::span<char> wanted(block.data(),
                                      static_cast<std::size_t>(std::min<std::uint64_t>(left, block.size())));
         const std::size_t count = co_await file.read_at(offset, wanted);
         if (count == 0) throw_file_ended(file, left);
+        // Whoever had the connection may have let go of it while the file was read: this throws then.
+        Coro<void> before = all_is_sent(transport);
+        co_await std::move(before);
+        if (transport.is_lost()) transport.throw_lost();
         append(transport, std::string_view(block.data(), count));
         offset += count;
         left -= count;
-        Coro<void> sending = all_is_sent(transport);
-        co_await std::move(sending);
     }
+    Coro<void> sending = all_is_sent(transport);
+    co_await std::move(sending);
 }
 
 }  // namespace
