@@ -155,7 +155,10 @@ void Connection::go_on() {
     if (!has_unread() || in_events_ || !transport_) return;
     Call call(*this);
     handle_events(*work_);
-    if (!work_->protocol.has_unread()) work_->unread.reset();
+    if (!work_->protocol.has_unread()) {
+        work_->unread.reset();
+        if (work_->input_has_ended) connection_lost(0);
+    }
     update_reading();
 }
 

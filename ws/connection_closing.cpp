@@ -33,7 +33,12 @@ void Connection::answer_close() {
     end(work().close_code, work().close_reason);
 }
 
+// By TLS also while reading is paused: what came before it is given first.
 void Connection::received_end() {
+    if (has_unread() && (state_ == State::open || goes_on_)) {
+        work_->input_has_ended = true;
+        return;
+    }
     connection_lost(0);
 }
 

@@ -49,6 +49,7 @@ struct Connection::Work : Timer, ReadyNode, frame_pool::Pooled {
     std::size_t dropped_messages = 0;
     std::string close_reason;
     CloseCode close_code = CloseCode::abnormal_closure;
+    bool input_has_ended = false;  // behind what is unread
 };
 
 // While the face is called the object stays, and its work, whatever the face does.

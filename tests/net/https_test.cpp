@@ -1,6 +1,7 @@
 // HTTP and WebSocket through TLS: server, fetch and ws::connect as they are, with certificates.
 #include <stepwise/tests/net/fetch_support.hpp>
 #include <stepwise/tests/net/tls_support.hpp>
+#include <stepwise/tests/ws/support.hpp>
 
 #include <stepwise/net/http/client.hpp>
 #include <stepwise/net/http/response_writer.hpp>
@@ -22,6 +23,32 @@ namespace {
 Coro<void> echo_messages(ws::Connection& connection) {
     while (auto message = co_await connection.receive()) co_await connection.send(message->data());
 }
+
+// Begins when the gate opens. The last one tells how the connection was closed.
+Coro<void> receive_late(Gate& gate, std::vector<std::string>& log, ws::Connection& connection) {
+    Future<void> opened = gate.arrive();
+    co_await opened;
+    while (auto message = co_await connection.receive()) log.emplace_back(message->data());
+    log.push_back(ws_test::code_text(connection.close_code()));
+}
+
+// As a handler, whose first message waits for the gate.
+class Late : public ws::WebSocketHandler {
+public:
+    Late(Gate& gate, std::vector<std::string>& log) : gate_(gate), log_(log) {}
+    Coro<void> on_message(ws::Message message) {
+        if (log_.empty()) {
+            Future<void> opened = gate_.arrive();
+            co_await opened;
+        }
+        log_.emplace_back(message.data());
+    }
+    void on_close() { log_.push_back(ws_test::code_text(close_code())); }
+
+private:
+    Gate& gate_;
+    std::vector<std::string>& log_;
+};
 
 // What a server of static files does with one.
 struct FileOnDisk {
@@ -48,6 +75,8 @@ struct Scene : Served {
         router.get("/file",
                    [this](const Request& request, http::ResponseWriter& out) { return file.send(request, out); });
         router.get("/ws", ws::coroutine(echo_messages));
+        router.get("/ws/late", ws::coroutine([this](ws::Connection& c) { return receive_late(gate, log, c); }));
+        router.get("/ws/handler", ws::handler<Late>(ws::ConnectionOptions(), std::ref(gate), std::ref(log)));
         options.tls = server_context();
         options.parser.body_bytes_max = 2 * large_bytes;
         serve(std::move(router), options);
@@ -71,6 +100,7 @@ struct Scene : Served {
 
     static constexpr std::size_t large_bytes = 3 * 1024 * 1024;
     Gate gate;
+    std::vector<std::string> log;
     FileOnDisk file;
 };
 
@@ -327,4 +357,33 @@ TEST_CASE("a peer by wss whose kernel takes the ping, and who does not answer it
     CHECK(scene.server->connection_count() == 1);
     scene.pass(20s);
     CHECK(scene.server->connection_count() == 0);
+}
+
+TEST_CASE("messages that wait, and the Close behind them, are not lost where the peer has ended its TLS meanwhile") {
+    for (const char* path : {"/ws/late", "/ws/handler"}) {
+        for (const bool has_close : {true, false}) {
+            CAPTURE(path);
+            CAPTURE(has_close);
+            Scene scene;
+            auto client = scene.secure_client();
+            client->send(ws_test::handshake(path));
+            CHECK(client->read(12) == "HTTP/1.1 101");
+            std::string bytes;
+            std::vector<std::string> expected;
+            for (int number = 0; number < 200; ++number) {
+                expected.push_back(std::to_string(number));
+                bytes += ws_test::text_frame(expected.back());
+            }
+            if (has_close) bytes += ws_test::close_frame(1000);
+            expected.push_back(has_close ? "1000" : "1006");
+            client->session->write(bytes);
+            client->close();  // all in one read
+            scene.settle();
+            CHECK(scene.gate.arrived == 1);
+            CHECK(scene.server->connection_count() == 1);
+            scene.gate.open();
+            scene.run_until([&] { return scene.server->connection_count() == 0; });
+            CHECK(scene.log == expected);
+        }
+    }
 }
