@@ -9,6 +9,7 @@ namespace stepwise::http {
 namespace {
 
 constexpr std::string_view chunk_section = "RFC 9112 §7.1";
+constexpr std::string_view extension_section = "RFC 9112 §7.1.1";
 constexpr std::uint32_t size_digits_max = 16;  // 64 bits, leading zeros counted
 
 }  // namespace
@@ -35,9 +36,6 @@ ScanResult ChunkedDecoder::take_byte(char byte, const ParserLimits& limits, Erro
     switch (step_) {
         case Step::size:
             return take_size_byte(byte, limits, error);
-        case Step::space:
-        case Step::extension:
-            return take_extension_byte(byte, limits, error);
         case Step::line_feed:
             if (byte == '\n') return end_line();
             return fail(error, 400, "RFC 9112 §2.2", "a bare CR in a chunk-size line");
@@ -49,12 +47,14 @@ ScanResult ChunkedDecoder::take_byte(char byte, const ParserLimits& limits, Erro
             step_ = Step::data_line_feed;
             return ScanResult::need_more;
         case Step::data_line_feed:
-        case Step::data:
-            break;
+            if (byte != '\n') {
+                return fail(error, 400, chunk_section, "a bare CR behind a chunk's data, where CRLF must be");
+            }
+            start_line();
+            return ScanResult::need_more;
+        default:
+            return take_extension_byte(byte, limits, error);
     }
-    if (byte != '\n') return fail(error, 400, chunk_section, "a bare CR behind a chunk's data, where CRLF must be");
-    start_line();
-    return ScanResult::need_more;
 }
 
 ScanResult ChunkedDecoder::take_size_byte(char byte, const ParserLimits& limits, ErrorSlot& error) {
@@ -76,7 +76,7 @@ ScanResult ChunkedDecoder::take_size_byte(char byte, const ParserLimits& limits,
 
 // The size is known: it must fit before its data is waited for.
 ScanResult ChunkedDecoder::end_size(const ParserLimits& limits, ErrorSlot& error) {
-    step_ = Step::space;
+    step_ = Step::element_end;
     if (remaining_ > limits.body_bytes_max - body_bytes_) {
         return fail(error, 413, "RFC 9110 §15.5.14",
                     fmt::format("a chunked body is longer than body_bytes_max ({} bytes)", limits.body_bytes_max));
@@ -85,28 +85,74 @@ ScanResult ChunkedDecoder::end_size(const ParserLimits& limits, ErrorSlot& error
     return ScanResult::need_more;
 }
 
-// From the byte behind the size to the CR: nothing, or `;` and anything that could stand in a field value.
+// From the byte behind the size to the CR. One that no extension may end at is refused before its LF is seen.
 ScanResult ChunkedDecoder::take_extension_byte(char byte, const ParserLimits& limits, ErrorSlot& error) {
     if (byte == '\n') return fail(error, 400, "RFC 9112 §2.2", "a bare LF in a chunk-size line");
     if (byte == '\r') {
+        if (step_ != Step::element_end && step_ != Step::name && step_ != Step::value) {
+            return fail(error, 400, extension_section, "a chunk-size line ends in white space or within an extension");
+        }
         step_ = Step::line_feed;
         return ScanResult::need_more;
     }
     if (++line_bytes_ > limits.chunk_line_bytes_max) return refuse_line(limits, error);
     if (++extension_bytes_ > limits.chunk_extension_bytes_max) {
-        return fail(error, 400, "RFC 9112 §7.1.1",
+        return fail(error, 400, extension_section,
                     fmt::format("the chunk extensions of a body are longer than chunk_extension_bytes_max ({} bytes)",
                                 limits.chunk_extension_bytes_max));
     }
-    if (step_ == Step::space && byte == ';') step_ = Step::extension;
-    const bool fits = step_ == Step::space ? is_space(byte) : is_value_character(byte);
-    if (!fits) return fail(error, 400, chunk_section, fmt::format("{} behind a chunk size", name_of_byte(byte)));
-    return ScanResult::need_more;
+    const std::optional<Step> next = step_behind(step_, byte);
+    if (next) {
+        step_ = *next;
+        return ScanResult::need_more;
+    }
+    if (step_ == Step::element_end || step_ == Step::semicolon) {
+        return fail(error, 400, chunk_section,
+                    fmt::format("{} behind a chunk size or an extension", name_of_byte(byte)));
+    }
+    return fail(error, 400, extension_section, fmt::format("{} in a chunk extension", name_of_byte(byte)));
+}
+
+// The grammar of chunk-ext, with white space where BWS stands in it; nothing where the byte does not fit.
+std::optional<ChunkedDecoder::Step> ChunkedDecoder::step_behind(Step step, char byte) {
+    switch (step) {
+        case Step::value:
+            if (is_token_character(byte)) return step;
+            [[fallthrough]];
+        case Step::element_end:
+        case Step::semicolon:
+            if (byte == ';') return Step::name_begin;
+            if (is_space(byte)) return Step::semicolon;
+            return std::nullopt;
+        case Step::name:
+            if (is_token_character(byte)) return step;
+            [[fallthrough]];
+        case Step::name_end:
+            if (byte == '=') return Step::value_begin;
+            if (byte == ';') return Step::name_begin;
+            if (is_space(byte)) return Step::name_end;
+            return std::nullopt;
+        case Step::name_begin:
+        case Step::value_begin:
+            if (is_space(byte)) return step;
+            if (is_token_character(byte)) return step == Step::name_begin ? Step::name : Step::value;
+            if (byte == '"' && step == Step::value_begin) return Step::quoted;
+            return std::nullopt;
+        case Step::quoted:
+            if (byte == '"') return Step::element_end;
+            if (byte == '\\') return Step::escaped;
+            [[fallthrough]];
+        case Step::escaped:
+            if (is_value_character(byte)) return Step::quoted;
+            return std::nullopt;
+        default:
+            return std::nullopt;
+    }
 }
 
 ScanResult ChunkedDecoder::refuse_line(const ParserLimits& limits, ErrorSlot& error) {
     return fail(
-        error, 400, "RFC 9112 §7.1.1",
+        error, 400, extension_section,
         fmt::format("a chunk-size line is longer than chunk_line_bytes_max ({} bytes)", limits.chunk_line_bytes_max));
 }
 

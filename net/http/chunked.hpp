@@ -2,10 +2,11 @@
 // section behind it is a FieldScanner's. A chunk's data is handed on as views into the input, in as many pieces as it
 // came; size lines are read byte by byte and need no buffer, wherever they are split.
 //
-// Extensions are checked, bounded and ignored: this server knows none.
+// Extensions are checked by their grammar, bounded and ignored: none is known here.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <stepwise/net/http/parser_limits.hpp>
 #include <stepwise/net/http/scan.hpp>
 #include <string_view>
@@ -21,11 +22,27 @@ public:
     std::string_view piece() const { return piece_; }
 
 private:
-    enum class Step : std::uint8_t { size, space, extension, line_feed, data, data_carriage_return, data_line_feed };
+    enum class Step : std::uint8_t {
+        size,
+        element_end,  // behind a size or a quoted value: an extension or the line's end
+        semicolon,    // behind white space there: an extension, which it was for
+        name_begin,
+        name,
+        name_end,  // behind white space: a value or the next extension
+        value_begin,
+        value,
+        quoted,
+        escaped,
+        line_feed,
+        data,
+        data_carriage_return,
+        data_line_feed
+    };
 
     ScanResult take_byte(char byte, const ParserLimits& limits, ErrorSlot& error);
     ScanResult take_size_byte(char byte, const ParserLimits& limits, ErrorSlot& error);
     ScanResult take_extension_byte(char byte, const ParserLimits& limits, ErrorSlot& error);
+    static std::optional<Step> step_behind(Step step, char byte);
     ScanResult end_size(const ParserLimits& limits, ErrorSlot& error);
     static ScanResult refuse_line(const ParserLimits& limits, ErrorSlot& error);
     ScanResult end_line();

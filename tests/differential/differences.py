@@ -76,8 +76,10 @@ STRICTER = (
     Known(BOTH, "stricter", r"_max \(\d", ANY, "limits of ours (parser_limits.hpp), refused as soon as announced"),
     Known(BOTH, "stricter", r"§6.5.1: a \S+ field in the trailer section", ANY,
           "RFC 9110 §6.5.1: a field that frames or routes must not be taken from trailers; both pass it on apart"),
-    Known(H11, "stricter", r"§7.1: (NUL|byte 0x\w\w) behind a chunk size", ANY,
-          "RFC 9112 §7.1.1: no control character is part of an extension; h11 looks for the end of the line only"),
+    Known(BOTH, "stricter", r"behind a chunk size or an extension|in a chunk extension|"
+          r"line ends in white space or within an extension", ANY,
+          "RFC 9112 §7.1.1: an extension has a name, and white space stands before or within one only; h11 looks for "
+          "the end of the line, and so does node's old parser"),
     Known(BOTH, "stricter", r"the server sent bytes that no request asked for", ANY,
           "RFC 9112 §9.2: such bytes are not a response and the connection is closed; both peers read one response"),
 )
@@ -94,8 +96,7 @@ WIDER = (
     Known(NODE, "wider", ANY, r"HPE_INVALID_CONTENT_LENGTH",
           "RFC 9112 §5: a tab behind a value is white space like a space; node takes the space only"),
     Known(BOTH, "wider", ANY, r"HPE_INVALID_CHUNK_SIZE|illegal chunk header|Invalid character in chunk extensions",
-          "RFC 9112 §7.1.1: white space may stand before an extension, and old servers pad the size with it; "
-          "extensions are ignored, an empty one too"),
+          "RFC 9112 §7.1.1: white space may stand before an extension, and around what is in it; both take none there"),
     Known(WSPROTO, "wider", ANY, r"1002 CLOSE with unknown reserved code",
           "1014 is in the registry of RFC 6455 §11.7, but came there after that version of wsproto"),
 )

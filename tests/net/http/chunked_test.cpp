@@ -1,6 +1,9 @@
 // The chunked coding and trailers: RFC 9112 §7.1, RFC 9110 §6.5.
 #include <stepwise/tests/net/http/support.hpp>
 
+#include <algorithm>
+#include <stepwise/net/http/chunked.hpp>
+
 using namespace stepwise::http;
 using namespace stepwise::http::test;
 
@@ -13,6 +16,58 @@ std::string content_of(const std::string& coded) {
     const std::string events = events_of(head + coded);
     REQUIRE(events.substr(0, head_event.size()) == head_event);
     return events.substr(head_event.size());
+}
+
+bool takes_size_line(const std::string& line) {
+    const std::string bytes = line + "\r\n";
+    std::string_view input = bytes;
+    ErrorSlot error;
+    ChunkedDecoder decoder;
+    return decoder.next(input, {}, error) == ScanResult::need_more && input.empty();
+}
+
+// What follows is the grammar of §7.1.1 as it stands there, for tokens of the letter `t`.
+std::size_t skip(std::string_view& text, char letter) {
+    const std::size_t count = std::min(text.find_first_not_of(letter), text.size());
+    text.remove_prefix(count);
+    return count;
+}
+bool skip_quoted(std::string_view& text) {
+    for (std::size_t index = 1; index < text.size(); ++index) {
+        if (text[index] == '"') {
+            text.remove_prefix(index + 1);
+            return true;
+        }
+        if (text[index] == '\\') ++index;
+    }
+    return false;
+}
+bool are_extensions(std::string_view text) {
+    while (!text.empty()) {
+        skip(text, ' ');
+        if (!text.starts_with(';')) return false;
+        text.remove_prefix(1);
+        skip(text, ' ');
+        if (skip(text, 't') == 0) return false;
+        std::string_view value = text;
+        skip(value, ' ');
+        if (!value.starts_with('=')) continue;
+        value.remove_prefix(1);
+        skip(value, ' ');
+        if (value.starts_with('"') ? !skip_quoted(value) : skip(value, 't') == 0) return false;
+        text = value;
+    }
+    return true;
+}
+
+// The next of all texts of these letters, the shorter ones first.
+void advance(std::string& text, std::string_view letters) {
+    for (char& letter : text) {
+        const std::size_t next = letters.find(letter) + 1;
+        letter = letters[next % letters.size()];
+        if (next < letters.size()) return;
+    }
+    text += letters.front();
 }
 
 }  // namespace
@@ -28,11 +83,43 @@ TEST_CASE("chunks are joined to the content") {
 TEST_CASE("extensions are passed over") {
     CHECK(content_of("5;name=value\r\nhello\r\n0;last\r\n\r\n") == " body(hello) end");
     CHECK(content_of("5 \t;a=\"b;c\"\r\nhello\r\n0\r\n\r\n") == " body(hello) end");
+    for (const std::string& extension : {";a;b"s, "; a"s, ";a ;b"s, ";a = b"s, ";a\t=\t\"b\""s, ";a=\"\""s,
+                                         ";a=\"\\\"\\\\\""s, ";a=\"\t\xc3\xa9\";b=c"s}) {
+        CAPTURE(extension);
+        CHECK(content_of("5" + extension + "\r\nhello\r\n0" + extension + "\r\n\r\n") == " body(hello) end");
+    }
+}
+
+TEST_CASE("an extension that is none is refused") {
+    for (const std::string& extension :
+         {";"s,     "; "s,      ";;"s,         ";;a"s,    ";a;"s,         ";a "s,   ";a="s,    ";a= "s,
+          ";a=b "s, ";a=;b"s,   ";=b"s,        ";a=b=c"s, ";a b"s,        ";(@)"s,  ";a=(@)"s, ";a=\"b"s,
+          ";a=\""s, ";a=\"\\"s, ";a=\"b\\\""s, ";\"a\""s, ";a=\"\x7f\""s, ";\x01"s, ";\0"s,    ";a\xc3\xa9"s}) {
+        CAPTURE(extension);
+        CHECK(refusal_of(head + "5" + extension + "\r\nhello\r\n") == "400 RFC 9112 §7.1.1");
+    }
+    for (const char* space : {" ", "\t", " \t "}) {
+        CHECK(refusal_of(head + "5" + space + "\r\nhello\r\n") == "400 RFC 9112 §7.1.1");
+    }
+    CHECK(refusal_of(head + "5;a=\"b\"c\r\nhello\r\n") == "400 RFC 9112 §7.1");
+    CHECK(refusal_of(head + "5;a=b c\r\nhello\r\n") == "400 RFC 9112 §7.1");
+}
+
+TEST_CASE("extensions are those of the grammar, and no others, of all that are short") {
+    constexpr std::string_view letters = "t;=\"\\ ";
+    std::size_t taken = 0;
+    for (std::string extension; extension.size() <= 6; advance(extension, letters)) {
+        const bool fits = are_extensions(extension);
+        taken += fits ? 1 : 0;
+        CAPTURE(extension);
+        CHECK(takes_size_line("5" + extension) == fits);
+    }
+    CHECK(taken > 100);
 }
 
 TEST_CASE("a chunk size is hexadecimal digits and nothing else") {
-    for (const std::string& size : {"x"s, "-1"s, "+1"s, " 1"s, "0x1"s, "1_0"s, "\r\n"s, ";a"s, "g"s, "\0"s, "1\0"s,
-                                    "1 2"s, "1,"s, "1\x01"s, "5;\x01"s, "5;\0"s}) {
+    for (const std::string& size :
+         {"x"s, "-1"s, "+1"s, " 1"s, "0x1"s, "1_0"s, "\r\n"s, ";a"s, "g"s, "\0"s, "1\0"s, "1 2"s, "1,"s, "1\x01"s}) {
         CAPTURE(size);
         CHECK(refusal_of(head + size + "\r\nhello\r\n") == "400 RFC 9112 §7.1");
     }

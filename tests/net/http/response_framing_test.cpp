@@ -32,6 +32,9 @@ TEST_CASE("a chunked response ends with its last chunk and its trailers") {
     CHECK(response_refusal_of(head + "5\r\nhelloX") == "502 RFC 9112 §7.1");
     CHECK(response_refusal_of(head + "0\r\nContent-Length: 1\r\n\r\n") == "502 RFC 9110 §6.5.1");
     CHECK(response_refusal_of(head + "1;" + std::string(5000, 'x')) == "502 RFC 9112 §7.1.1");
+    for (const char* size_line : {"5 \r\n", "5;\r\n", "5;;\r\n", "5;a=\"b\r\n", "5;(@)\r\n"}) {
+        CHECK(response_refusal_of(head + size_line + "hello\r\n") == "502 RFC 9112 §7.1.1");
+    }
 }
 
 TEST_CASE("without either, a response ends with its connection") {
