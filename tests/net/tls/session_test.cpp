@@ -1,12 +1,11 @@
 // Sessions without sockets: two of them, or one and bytes that nobody should send. Links neither runtime nor reactor.
-#include <stepwise/tests/net/tls/certificates.hpp>
+#include <stepwise/tests/net/tls/sessions.hpp>
 
-#include <stepwise/net/tls/session.hpp>
-
-#include <doctest/doctest.h>
 #include <openssl/ssl.h>
 
 #include <array>
+#include <string>
+#include <vector>
 
 using namespace stepwise;
 using namespace tls_test;
@@ -14,60 +13,6 @@ using tls::Failure;
 using tls::Session;
 
 namespace {
-
-// One end of a connection, with what it sends and what it got.
-struct End final : Session::Output {
-    End(std::shared_ptr<const tls::Context> context, std::string_view host = {}) : session(std::move(context), host) {
-        session.start(*this);
-    }
-    void send_to_wire(std::string_view bytes) override { sent += bytes; }
-
-    // In pieces of so many bytes.
-    void receive(std::string_view bytes, std::size_t step = std::string_view::npos) {
-        for (; !bytes.empty(); bytes.remove_prefix(std::min(step, bytes.size()))) {
-            const std::string piece(bytes.substr(0, step));
-            session.receive_data(piece);
-            std::array<char, 1000> plain;
-            while (std::size_t count = session.read(plain)) got.append(plain.data(), count);
-        }
-    }
-    std::string take_sent() { return std::exchange(sent, {}); }
-    Failure failure() const {
-        REQUIRE(session.error());
-        return session.error()->failure;
-    }
-
-    Session session;
-    std::string sent;
-    std::string got;
-};
-
-// Until neither has anything to say.
-void talk(End& client, End& server, std::size_t step = std::string_view::npos) {
-    while (!client.sent.empty() || !server.sent.empty()) {
-        const std::string to_server = client.take_sent();
-        const std::string to_client = server.take_sent();
-        server.receive(to_server, step);
-        client.receive(to_client, step);
-    }
-}
-
-Authority& authority() {
-    static Authority instance;
-    return instance;
-}
-
-struct Ends {
-    explicit Ends(std::shared_ptr<const tls::Context> server_context = authority().server(),
-                  std::string_view host = "localhost")
-        : client(authority().client(), host), server(std::move(server_context)) {}
-
-    void shake_hands(std::size_t step = std::string_view::npos) { talk(client, server, step); }
-    bool are_established() const { return client.session.is_established() && server.session.is_established(); }
-
-    End client;
-    End server;
-};
 
 // OpenSSL by itself, as another program uses it.
 class Foreign {
@@ -179,6 +124,30 @@ TEST_CASE("a certificate for a number, a wildcard, and a name with a dot behind 
     CHECK_FALSE(is_fine("DNS:*.example.com", "a.www.example.com"));
     CHECK_FALSE(is_fine("DNS:w*.example.com", "www.example.com"));
     CHECK_FALSE(is_fine("DNS:127.0.0.1", "127.0.0.1"));
+}
+
+TEST_CASE("a server is told the name that a client wants, and no number") {
+    using Names = std::vector<std::string>;
+    const auto names_told = [](std::string_view host) {
+        const std::shared_ptr<const tls::Context> context =
+            authority().server({.names = "DNS:localhost,IP:127.0.0.1,IP:::1"});
+        Names names;
+        SSL_CTX_set_tlsext_servername_arg(context->get(), &names);
+        SSL_CTX_set_tlsext_servername_callback(
+            context->get(), +[](SSL* ssl, int*, void* told) {
+                const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+                static_cast<Names*>(told)->emplace_back(name == nullptr ? "nothing" : name);
+                return SSL_TLSEXT_ERR_NOACK;
+            });
+        Ends ends(context, host);
+        ends.shake_hands();
+        CHECK(ends.are_established());
+        return names;
+    };
+    CHECK(names_told("localhost") == Names{"localhost"});
+    CHECK(names_told("localhost.") == Names{"localhost"});
+    CHECK(names_told("127.0.0.1") == Names{"nothing"});
+    CHECK(names_told("::1") == Names{"nothing"});
 }
 
 TEST_CASE("TLS 1.2 is taken, with forward secrecy only") {
