@@ -32,6 +32,7 @@ BARS = {
     "broadcast-500": [at_most(0.70)],
     "broadcast-500x16": [at_most(0.70)],
     "idle": [at_most(512, "bytes", "bytes a connection")],
+    "idle-20k": [at_most(512, "bytes", "bytes a connection")],
     "idle-http": [at_most(512, "bytes", "bytes a connection")],
     "file": [at_least(0.9, "x nginx's rate")],
     "tls-64": [at_least(0.9, "x nginx's rate")],
