@@ -149,7 +149,7 @@ void Connection::end(CloseCode code, std::string_view reason) noexcept {
 
 void Connection::face_done() noexcept {
     face_done_ = true;
-    if (loop_.discarding()) {
+    if (state_ != State::closed && loop_.discarding()) {  // what is closed may have outlived its loop
         if (transport_) transport_->abort();
         shut(CloseCode::abnormal_closure, {});
     }

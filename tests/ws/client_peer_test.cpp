@@ -224,3 +224,12 @@ TEST_CASE("a connection may outlive its loop, and a loop one that is still closi
         fake.end_loop();
     }
 }
+
+TEST_CASE("a connection may be let go of when its loop is no more") {
+    auto fake = std::make_unique<Fake>();
+    ClientConnection connection;
+    { Peer peer = fake->open(connection); }
+    fake.reset();  // with the memory of its loop
+    CHECK(!connection->is_open());
+    connection.reset();
+}
