@@ -69,6 +69,7 @@ void Connection::abort() noexcept {
 
 void Connection::start_close(CloseCode code, std::string_view reason) {
     if (state_ != State::open) return;
+    Protocol::check_close(code, reason);  // what throws has changed nothing
     if (traced() != nullptr) trace::ws_close(*traced(), trace::Way::out, static_cast<int>(code));
     drain_backlog(true);
     work().protocol.send_close(*transport_, code, reason);

@@ -135,8 +135,10 @@ public:
         return send_control(sink, Opcode::pong, payload);
     }
 
-    // Starts the closing handshake; false if our Close was sent before. std::invalid_argument for a code that may not
-    // be sent, and for a reason over 123 bytes or not UTF-8.
+    // std::invalid_argument for a code that may not be sent, and for a reason over 123 bytes or not UTF-8.
+    static void check_close(CloseCode code, std::string_view reason);
+
+    // Starts the closing handshake; false if our Close was sent before. Throws as check_close().
     template <net::ByteSink Sink>
     bool send_close(Sink& sink, CloseCode code = CloseCode::normal_closure, std::string_view reason = {}) {
         check_close(code, reason);
@@ -198,7 +200,6 @@ private:
     void stop(const net::ProtocolError& error);
     static void check_data_opcode(Opcode opcode);
     static void check_control_payload(std::string_view payload);
-    static void check_close(CloseCode code, std::string_view reason);
 
     template <net::ByteSink Sink>
     bool send_frame(Sink& sink, Opcode opcode, std::string_view payload, std::uint8_t reserved_bits = 0) {

@@ -177,6 +177,32 @@ TEST_CASE("what waits behind a slow peer is sent before the Close frame") {
     scene.server.reset();
 }
 
+TEST_CASE("a close that is refused has let nothing out of what may still be dropped") {
+    WsServed scene;
+    struct Programs {
+        static Coro<void> write(Log& log, Connection& connection) {
+            const std::string text(10'000, ' ');
+            while (connection.dropped_messages() == 0) connection.write_message(text);
+            const std::size_t queued = connection.queued_bytes();
+            CHECK_THROWS_AS(connection.close(CloseCode::abnormal_closure), std::invalid_argument);
+            CHECK(connection.write_message(text));
+            CHECK(connection.queued_bytes() == queued);
+            CHECK(connection.dropped_messages() == 2);
+            log.emplace_back("written");
+            co_return;
+        }
+    };
+    ws::ConnectionOptions options;
+    options.when_full = ws::WhenFull::drop_oldest;
+    options.queued_bytes_max = 100'000;
+    http::Router router;
+    router.get("/", ws::coroutine([&](Connection& c) { return Programs::write(scene.log, c); }, options));
+    scene.serve(std::move(router));
+    Peer client = scene.open("/", 16 * 1024);
+    scene.run_until([&] { return !scene.log.empty(); });
+    scene.server.reset();
+}
+
 TEST_CASE("in debug mode it is told, as perhaps a mistake, and where it was written") {
     std::vector<Lint> lints;
     LintHandler before = set_lint_handler([&](const Lint& lint) {
