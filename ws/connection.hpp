@@ -97,7 +97,7 @@ public:
     // Queues a message without waiting. False if the connection is closed, or closing, or just became so because
     // queued_bytes_max was reached; on_close is then called later, never from within. False, too, if it was dropped.
     bool write_message(std::string_view data, bool binary = false) { return write(data, binary, false); }
-    // One that was encoded before, shared by many connections (see Broadcast); of a server.
+    // One that was encoded before, shared by many connections (see Broadcast); of a server, else std::logic_error.
     bool write_message(const SharedMessage& message);
     // Starts the close handshake; no message is given any more. std::invalid_argument for a code that may not be sent
     // (1005, 1006 …), or a reason over 123 bytes or not UTF-8. Does nothing once closing.

@@ -140,6 +140,11 @@ bool Connection::write(std::string_view data, bool binary, bool by_sender) {
 }
 
 bool Connection::write_message(const SharedMessage& message) {
+    if (is_client_) {
+        throw std::logic_error(
+            "ws::Connection::write_message: a message for many is not masked, as a client's must be (RFC 6455 §5.1): "
+            "it goes to a server's connections only");
+    }
     if (!may_write(false)) return false;
     if (traced() != nullptr) {
         const std::string_view frame = message.plain.view();

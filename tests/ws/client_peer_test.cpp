@@ -1,6 +1,7 @@
 // The client's end of a connection, against servers of single bytes: those that answer otherwise, break the protocol,
 // vanish or fall silent.
 #include <stepwise/tests/ws/client_support.hpp>
+#include <stepwise/ws/broadcast.hpp>
 
 #include <doctest/doctest.h>
 
@@ -232,4 +233,16 @@ TEST_CASE("a connection may be let go of when its loop is no more") {
     fake.reset();  // with the memory of its loop
     CHECK(!connection->is_open());
     connection.reset();
+}
+
+TEST_CASE("a message for many, which is not masked, is refused at a client's end, and nothing is sent") {
+    Fake fake;
+    ClientConnection connection;
+    Peer peer = fake.open(connection);
+    ws::Broadcast everybody;
+    everybody.add(*connection);
+    CHECK_THROWS_AS(everybody.send("to all"), std::logic_error);
+    CHECK(everybody.remove(*connection));
+    CHECK(connection->write_message("to one"));
+    CHECK(peer.read(2) == "\x81\x86");  // masked
 }
