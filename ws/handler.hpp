@@ -45,6 +45,7 @@ public:
     }
     CloseCode close_code() const noexcept { return connection_->close_code(); }
     const std::string& close_reason() const noexcept { return connection_->close_reason(); }
+    // Its cookies: http::find_cookie. None can be set: the 101 has gone before open(); an answer of prepare() can.
     const http::Request& request() const { return connection_->request(); }
     std::string_view remote_ip() const noexcept { return connection_->remote_ip(); }
     std::string_view subprotocol() const noexcept { return connection_->subprotocol(); }
