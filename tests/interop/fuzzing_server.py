@@ -71,9 +71,64 @@ CASES = [
 ]
 
 
+def bomb(unpacked_bytes):
+    """A message some thousand times as long as its frame."""
+    block_bytes = 1 << 20
+    deflate = zlib.compressobj(9, wbits=-15)
+    # Behind a full flush the compressor has forgotten all: the same block may follow again.
+    block = deflate.compress(bytes(block_bytes)) + deflate.flush(zlib.Z_FULL_FLUSH)
+    return frame(BINARY, (block * (unpacked_bytes // block_bytes))[:-4], bits=4)
+
+
+def fragments(whole_bytes, fragment_bytes):
+    """A message that is one byte longer than `whole_bytes`."""
+    more = frame(CONTINUATION, b"f" * fragment_bytes, False)
+    return frame(BINARY, b"f", False) + more * (whole_bytes // fragment_bytes)
+
+
+async def one_byte_at_a_time(writer, _):
+    for byte in frame(PING, b"now") + frame(TEXT, "grüß".encode()):
+        writer.write(bytes([byte]))
+        await writer.drain()
+        await asyncio.sleep(0)
+
+
+def half_close(last):
+    """Behind an echo: what a client is about to send need not come when nobody says Close."""
+    async def send(writer, hear):
+        writer.write(frame(TEXT, b"a"))
+        await hear()
+        writer.write(last)
+        writer.write_eof()
+    return send
+
+
+PINGS = [f"{number:04}" for number in range(10_000)]
+
+
+def faults(message_bytes_max):
+    """Cases as above, of a server that breaks, floods or deceives a client with that limit. "end": no Close came."""
+    return [
+        ("one byte at a time", one_byte_at_a_time, ["pong:now", "text:grüß"]),
+        ("half-close", half_close(b""), ["text:a", "end"]),
+        ("half-close within a frame", half_close(frame(TEXT, b"never whole")[:5]), ["text:a", "end"]),
+        ("a decompression bomb", bomb(16 * message_bytes_max), ["close:1009"]),
+        ("a flood of fragments", fragments(message_bytes_max, 1024), ["close:1009"]),
+        ("a flood of fragments of nothing", frame(TEXT, b"a", False) + frame(CONTINUATION, fin=False) * 100_000 +
+         frame(CONTINUATION, b"b"), ["text:ab"]),
+        ("a flood of pings", b"".join(frame(PING, number.encode()) for number in PINGS) + frame(TEXT, b"a"),
+         [f"pong:{number}" for number in PINGS] + ["text:a"]),
+    ]
+
+
 class FuzzingServer:
     """`async with FuzzingServer() as server:` then `server.url`; afterwards `results[agent]` is [(name, what came)]
-    for each case that was run, and `reported` the agents that asked for their report."""
+    for each case that was run, and `reported` the agents that asked for their report. `before_report()` is awaited
+    while that client waits for it. Instead of bytes a case may have a coroutine function of the stream to write to
+    and of a function that awaits one answer."""
+
+    def __init__(self, cases=CASES, before_report=None):
+        self._cases, self._before_report = cases, before_report
 
     async def __aenter__(self):
         self.results, self.reported = {}, []
@@ -102,16 +157,25 @@ class FuzzingServer:
         target = urllib.parse.urlsplit(request.target)
         query = dict(urllib.parse.parse_qsl(target.query))
         if target.path == "/getCaseCount":
-            writer.write(frame(TEXT, str(len(CASES)).encode()) + close(1000))
+            writer.write(frame(TEXT, str(len(self._cases)).encode()) + close(1000))
         elif target.path == "/updateReports":
+            if self._before_report:
+                await self._before_report()
             self.reported.append(query["agent"])
             writer.write(close(1000))
         else:
-            name, sent, right = CASES[int(query["case"]) - 1]
-            writer.write(sent)
-            came = await self._read_answers(peer, reader, len(right))
+            name, sent, right = self._cases[int(query["case"]) - 1]
+            came = []
+
+            async def hear():
+                came.extend(await self._read_answers(peer, reader, 1))
+            if callable(sent):
+                await sent(writer, hear)
+            else:
+                writer.write(sent)
+            came += await self._read_answers(peer, reader, len(right) - len(came))
             self.results.setdefault(query["agent"], []).append((name, came == right, came))
-            if not str(came[-1:]).startswith("['close:"):
+            if came[-1:] != ["end"] and not str(came[-1:]).startswith("['close:"):
                 writer.write(close(1000))
         await writer.drain()
         await reader.read(-1)
