@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """`./stepwise ws`, the client for the terminal and for scripts, against Python's websockets:
-`ws_command_test.py PROGRAM REACTOR`."""
+`ws_command_test.py PROGRAM REACTOR [tls]`."""
 
 import asyncio
 import contextlib
@@ -8,6 +8,7 @@ import os
 import pathlib
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -18,13 +19,14 @@ import websockets
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import python_suite  # noqa: E402
+from authority import Authority  # noqa: E402
 
-PROGRAM, REACTOR = (sys.argv + ["", ""])[1:3]
+PROGRAM, REACTOR, TLS = (sys.argv + ["", "", ""])[1:4]
 
 
-async def start_client(url, *flags, stdin):
+async def start_client(url, *flags, stdin, stdout=subprocess.PIPE):
     return await asyncio.create_subprocess_exec(
-        PROGRAM, url, *flags, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        PROGRAM, url, *flags, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE,
         env=os.environ | {"STEPWISE_REACTOR": REACTOR})
 
 
@@ -35,7 +37,7 @@ async def end_of(process, given=None):
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return process.returncode, output.decode(), errors.decode()
+    return process.returncode, (output or b"").decode(), errors.decode()
 
 
 async def run_client(url, given, *flags):
@@ -74,12 +76,38 @@ def quiet_inputs():
         os.close(writing)
 
 
+class Terminal:
+    """`here` is its screen and keyboard; a program that has `there` finds a terminal."""
+
+    def __enter__(self):
+        self.here, self.there = os.openpty()
+        self.seen = b""
+        return self
+
+    def __exit__(self, *_):
+        os.close(self.here)
+        self.end_there()
+
+    def end_there(self):
+        """Once a program has it: when that ends, reading here does, too."""
+        if self.there is not None:
+            os.close(self.there)
+        self.there = None
+
+    def type(self, keys):
+        os.write(self.here, keys)
+
+    async def wait_for(self, text):
+        while text not in self.seen:
+            self.seen += await asyncio.wait_for(asyncio.to_thread(os.read, self.here, 1000), 30)
+
+
 class CommandTest(unittest.TestCase):
-    def talk(self, given, *flags, serve=echo, **options):
+    def talk(self, given, *flags, serve=echo, scheme="ws", **options):
         async def main():
             async with websockets.serve(serve, "127.0.0.1", 0, **options) as server:
                 host, port = server.sockets[0].getsockname()
-                return await run_client(f"ws://{host}:{port}/", given, "--wait", "0.2", *flags)
+                return await run_client(f"{scheme}://{host}:{port}/", given, "--wait", "0.2", *flags)
         return asyncio.run(main())
 
     def with_client(self, serve, use, stdin, *flags):
@@ -93,6 +121,50 @@ class CommandTest(unittest.TestCase):
         code, output, errors = self.talk("hello\n/binary 00ff\n//slash\n你好".encode())
         self.assertEqual((code, output), (0, "hello\nbinary 00ff\n/slash\n你好\n"))
         self.assertRegex(errors, r"^connected to ws://127\.0\.0\.1:\d+/, compressed\nclosed: 1000 normal closure\n$")
+
+    def test_in_a_terminal_each_answer_is_marked_and_ctrl_d_closes_with_1000(self):
+        seen = []
+
+        async def listen(socket):
+            await echo(socket)
+            seen.append(socket.close_code)
+
+        async def main(terminal):
+            async with websockets.serve(listen, "127.0.0.1", 0) as server:
+                host, port = server.sockets[0].getsockname()
+                process = await start_client(f"ws://{host}:{port}/", "--wait", "0.2", stdin=terminal.there,
+                                             stdout=terminal.there)
+                terminal.end_there()
+                try:
+                    for line in (b"hello", "你好".encode()):
+                        terminal.type(line + b"\n")
+                        await terminal.wait_for(b"\r\n< " + line + b"\r\n")
+                    terminal.type(b"\x04")
+                finally:
+                    end = await end_of(process)
+                return end
+        with Terminal() as terminal:
+            code, _, errors = asyncio.run(main(terminal))
+        self.assertEqual((code, seen), (0, [1000]))
+        self.assertEqual(terminal.seen, "hello\r\n< hello\r\n你好\r\n< 你好\r\n".encode())
+        self.assertTrue(errors.endswith("closed: 1000 normal closure\n"), errors)
+
+    def test_through_wss_a_server_is_believed_whose_certificate_ca_signed_and_no_other(self):
+        if not TLS:
+            self.skipTest("this build has no TLS")
+        with tempfile.TemporaryDirectory() as folder:
+            authority, other = Authority(folder, "authority"), Authority(folder, "other")
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*authority.issue("server"))
+            for flags, right in ((("--ca", authority.certificate), True), (("--ca", other.certificate), False),
+                                 ((), False)):
+                with self.subTest(flags=flags):
+                    code, output, errors = self.talk(b"hello\n", *flags, scheme="wss", ssl=context)
+                    self.assertEqual((code, output), (0, "hello\n") if right else (1, ""))
+                    if right:
+                        self.assertRegex(errors, r"^connected to wss://127\.0\.0\.1:\d+/.*\nclosed: 1000 ")
+                    else:
+                        self.assertRegex(errors, r"^ws: .*certificate.*\n$")
 
     def test_what_was_agreed_on_is_told(self):
         code, _, errors = self.talk(b"", "--subprotocol", "a", "b", "--no-compress", subprotocols=["b"])
