@@ -221,6 +221,17 @@ class ClosingTest(EchoTestCase):
             raw.upgrade()
             self.assertEqual(server.stop(), 0, server.errors())
 
+    def test_sigterm_ends_it_although_a_client_has_full_buffers_and_never_reads(self):
+        size = 6 << 20
+        with ServerProcess(PROGRAM, "--reactor", REACTOR, "--max-message", str(size)) as server, \
+                RawConnection(server.address) as raw:
+            raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 256 << 10)
+            raw.upgrade()
+            raw.send(frame(0x82, bytes(size)))
+            select.select([raw.socket], [], [], WAIT_SECONDS_MAX)  # the echo begins
+            self.assertEqual(server.stop(), 0, server.errors())
+            self.assertLess(len(raw.read_to_the_end()), size)  # the rest was the server's when it ended
+
 
 class HandshakeTest(EchoTestCase):
     def test_a_second_signal_ends_every_loop_at_once_although_clients_do_not_answer_the_close(self):
