@@ -51,14 +51,19 @@ ScanResult FramingFields::note_transfer_encoding(std::string_view value, Version
     chunked_ = true;
     if (equal_ignoring_case(value, "chunked")) return ScanResult::done;
     std::string_view last;
+    bool has_others = false;
     bool repeats_chunked = false;
     while (!value.empty()) {
+        const std::string_view coding = take_list_element(value);
+        if (coding.empty()) continue;  // RFC 9110 §5.6.1.2: a list's empty elements are ignored
+        has_others = has_others || !last.empty();
         repeats_chunked = repeats_chunked || equal_ignoring_case(last, "chunked");
-        last = take_list_element(value);
+        last = coding;
     }
     if (!equal_ignoring_case(last, "chunked")) {
         return fail(error, 400, framing_section, "the last Transfer-Encoding is not chunked: the body has no end");
     }
+    if (!has_others) return ScanResult::done;
     if (repeats_chunked) return fail(error, 400, "RFC 9112 §6.1", "the Transfer-Encoding names chunked twice");
     return fail(error, 501, "RFC 9112 §6.1", "no Transfer-Encoding but chunked is supported");
 }

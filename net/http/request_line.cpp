@@ -119,11 +119,12 @@ ScanResult RequestLineScanner::scan_version(const char* block, std::uint32_t end
     }
     if (bytes.size() < version_pattern.size()) return ScanResult::need_more;
     const std::string_view number = bytes.substr(5);
-    if (number != "1.1" && number != "1.0") {
+    if (number.front() != '1') {
         return fail(error, 505, "RFC 9110 §15.6.6",
                     fmt::format("HTTP version {} is not supported; 1.1 and 1.0 are", number));
     }
-    version_ = number == "1.1" ? Version::http_1_1 : Version::http_1_0;
+    // RFC 9110 §2.5: a higher minor version is taken for the highest that is known.
+    version_ = number == "1.0" ? Version::http_1_0 : Version::http_1_1;
     position_ += static_cast<std::uint32_t>(version_pattern.size());
     step_ = Step::carriage_return;
     return ScanResult::done;

@@ -54,11 +54,12 @@ ScanResult StatusLineScanner::scan_code(const char* block, std::uint32_t end, Er
 
 ScanResult StatusLineScanner::note_code(const char* block, ErrorSlot& error) {
     const std::string_view number(block + version_begin, version_end - version_begin);
-    if (number != "1.1" && number != "1.0") {
+    if (number.front() != '1') {
         return fail(error, 505, "RFC 9112 §2.3",
                     fmt::format("HTTP version {} is not supported; 1.1 and 1.0 are", number));
     }
-    version_ = number == "1.1" ? Version::http_1_1 : Version::http_1_0;
+    // RFC 9110 §2.5: a higher minor version is taken for the highest that is known.
+    version_ = number == "1.0" ? Version::http_1_0 : Version::http_1_1;
     for (std::uint32_t index = code_begin; index < pattern.size(); ++index)
         status_ = status_ * 10 + (block[index] - '0');
     if (status_ < 100) return fail(error, 400, "RFC 9110 §15", fmt::format("{:03} is not a status code", status_));

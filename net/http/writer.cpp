@@ -33,7 +33,7 @@ char* put_status_line(char* out, int status) {
     return put(out, " \r\n");  // the space stands even if no phrase does (RFC 9112 §4)
 }
 
-// Of one length, so that no call is needed to copy it.
+// Of one length, as choose_framing has seen to: no call is needed to copy it.
 char* put_date(char* out, std::string_view date) {
     std::memcpy(out, "Date: ", 6);
     std::memcpy(out + 6, date.data(), date_bytes);
@@ -62,6 +62,9 @@ namespace detail {
 BodyFraming choose_framing(const OutgoingHead& head, const WriteOptions& options) {
     if (head.status < 200 || head.status > 599) {
         throw std::invalid_argument(fmt::format("{} is not the status of a final response", head.status));
+    }
+    if (!options.date.empty() && options.date.size() != date_bytes) {
+        throw std::invalid_argument(fmt::format("\"{}\" is no date of HTTP (RFC 9110 §5.6.7)", options.date));
     }
     const bool bodiless = head.status == 204 || head.status == 205 || head.status == 304;
     if (options.head_request || bodiless) return BodyFraming::none;

@@ -7,6 +7,7 @@ prints the case: `KIND HEX` is a line that PROGRAM and node_peer.mjs understand.
 
 import pathlib
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -35,6 +36,19 @@ def some_request(dice):
 def some_response(dice):
     method, data = http_messages.response(dice)
     return f"response:{method}", data
+
+
+# RFC 9110 §5.6.1.2 has empty elements of a list ignored. In a response node does not: it takes the chunks for content,
+# up to the connection's end, so that nothing of such a case can be compared.
+EMPTY_BESIDE_CHUNKED = re.compile(rb"transfer-encoding:(?:[ \t]*,[ \t,]*chunked|[ \t]*chunked[ \t]*,)[ \t,]*\r",
+                                  re.IGNORECASE)
+
+
+def some_response_of_one_coding(dice):
+    while True:
+        kind, data = some_response(dice)
+        if not EMPTY_BESIDE_CHUNKED.search(data):
+            return kind, data
 
 
 def some_frames(dice):
@@ -86,7 +100,7 @@ class DifferentialTest(unittest.TestCase):
         self.compare(peers.H11(), some_response)
 
     def test_responses_are_what_node_makes_of_them(self):
-        self.compare(self.node(), some_response)
+        self.compare(self.node(), some_response_of_one_coding)
 
     def test_frames_are_what_wsproto_makes_of_them(self):
         self.compare(peers.Wsproto(), some_frames)

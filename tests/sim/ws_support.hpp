@@ -1,18 +1,17 @@
 // What the tests of WebSockets under faults share: a peer of single frames that may do whatever it likes, a program
-// that stands by and must not notice, and how much memory the test holds.
+// that stands by and must not notice.
 #pragma once
 
 #include <stepwise/net/http/server.hpp>
 #include <stepwise/net/stream.hpp>
 #include <stepwise/runtime/sleep.hpp>
-#include <stepwise/tests/sim/support.hpp>
+#include <stepwise/tests/sim/weather.hpp>
 #include <stepwise/ws/client.hpp>
 #include <stepwise/ws/frame.hpp>
 #include <stepwise/ws/handshake.hpp>
 #include <stepwise/ws/route.hpp>
 
 #include <algorithm>
-#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,25 +20,6 @@ namespace sim_test {
 
 using ws::CloseCode;
 using ws::Opcode;
-
-// A sanitizer takes forty times as long for each.
-#ifdef __SANITIZE_ADDRESS__
-inline constexpr std::uint64_t seeds = 2;
-#else
-inline constexpr std::uint64_t seeds = 4;
-#endif
-
-// Of the whole program, by its operator new: see ws_faults_test.cpp.
-struct Heap {
-    long held = 0;
-    long most = 0;
-};
-Heap& heap() noexcept;
-
-inline long open_descriptors() {
-    const std::filesystem::directory_iterator all("/proc/self/fd");
-    return std::distance(begin(all), end(all));
-}
 
 inline unsigned number_of(CloseCode code) {
     return static_cast<unsigned>(code);
@@ -54,20 +34,6 @@ struct Seen {
     Duration latest_echo{};        // of who stands by
     int echoes = 0;
 };
-
-// Latencies differ from seed to seed; half of them read and write in parts, and a third have small buffers.
-inline sim::Options weather(std::uint64_t seed) {
-    sim::Options options;
-    options.seed = seed;
-    options.latency = sim::Span{20us, 1ms};
-    if (seed % 3 == 0) options.send_buffer_bytes = options.receive_buffer_bytes = 4096;
-    if (seed % 2 == 0) {
-        for (const sim::Fault fault : {sim::Fault::split, sim::Fault::short_read, sim::Fault::short_write}) {
-            options.chance(fault) = 0.2;
-        }
-    }
-    return options;
-}
 
 inline ws::ConnectionOptions small_limits() {
     ws::ConnectionOptions options;

@@ -51,8 +51,13 @@ TEST_CASE("a request line without three parts, as HTTP/0.9 had it, is refused") 
     CHECK(refusal_of("GET\t/\tHTTP/1.1\r\n") == "400 RFC 9112 §3.1");
 }
 
-TEST_CASE("a version other than 1.1 and 1.0 is 505, something that is no version 400") {
-    for (const char* version : {"HTTP/2.0", "HTTP/0.9", "HTTP/1.2", "HTTP/3.0"}) {
+TEST_CASE("another major version is 505, a higher minor one is 1.1, something that is no version 400") {
+    for (const char* version : {"HTTP/1.2", "HTTP/1.3", "HTTP/1.9"}) {
+        CAPTURE(version);
+        with_head(line("GET / "s + version),
+                  [](const RequestHead& head) { CHECK(head.version() == Version::http_1_1); });
+    }
+    for (const char* version : {"HTTP/2.0", "HTTP/2.1", "HTTP/0.9", "HTTP/0.1", "HTTP/3.0"}) {
         CAPTURE(version);
         CHECK(refusal_of(line("GET / "s + version)) == "505 RFC 9110 §15.6.6");
     }
@@ -63,6 +68,8 @@ TEST_CASE("a version other than 1.1 and 1.0 is 505, something that is no version
         CHECK(refusal_of(line("GET / "s + version)) == "400 RFC 9112 §2.3");
     }
     CHECK(refusal_of(line("GET / HTTP/1.10")) == "400 RFC 9112 §3");
+    CHECK(refusal_of(line("GET / HTTP/1.20")) == "400 RFC 9112 §3");
+    CHECK(refusal_of(line("GET / HTTP/01.1")) == "400 RFC 9112 §2.3");
 }
 
 TEST_CASE("a target has one of four forms, and two of them only with their method") {

@@ -97,6 +97,18 @@ TEST_CASE("a coding that is not known, and one in HTTP/1.0, is refused") {
     CHECK(response_refusal_of(ok("Transfer-Encoding: gzip, chunked\r\n")) == "502 RFC 9112 §6.1");
     CHECK(response_refusal_of(ok("Transfer-Encoding: chunked, chunked\r\n")) == "502 RFC 9112 §6.1");
     CHECK(response_refusal_of("HTTP/1.0 200\r\nTransfer-Encoding: chunked\r\n\r\n") == "502 RFC 9112 §6.1");
+    CHECK(response_refusal_of(ok("Transfer-Encoding: ,\r\n")) == "502 RFC 9112 §6.3");
+}
+
+TEST_CASE("empty elements beside chunked are ignored (RFC 9110 §5.6.1.2), a length beside it is not") {
+    for (const std::string value : {"chunked,", ",chunked", ", ,chunked ,"}) {
+        CAPTURE(value);
+        CHECK(responses_of(ok("Transfer-Encoding: " + value + "\r\n", "3\r\nabc\r\n0\r\n\r\n")) ==
+              "head(200 OK 1.1 keep-alive chunked; Transfer-Encoding: " + value + ") body(abc) end");
+        CHECK(response_refusal_of(ok("Content-Length: 3\r\nTransfer-Encoding: " + value + "\r\n")) ==
+              "502 RFC 9112 §6.3");
+    }
+    CHECK(response_refusal_of(ok("Transfer-Encoding: chunked,,chunked\r\n")) == "502 RFC 9112 §6.1");
 }
 
 TEST_CASE("fields are read as strictly as in a request") {

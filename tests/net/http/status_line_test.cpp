@@ -75,8 +75,16 @@ TEST_CASE("what does not begin like a status line is refused at the first byte t
           "'O' where a status code of three digits must be: this is no HTTP response");
 }
 
-TEST_CASE("versions but 1.0 and 1.1 are refused") {
-    for (const char* version : {"0.9", "1.2", "2.0", "3.0", "9.9"}) {
+TEST_CASE("another major version is refused, a higher minor one is 1.1") {
+    for (const char* version : {"1.2", "1.3", "1.9"}) {
+        CAPTURE(version);
+        CHECK(line("HTTP/"s + version + " 200 OK") == "200 OK 1.1 keep-alive");
+    }
+    for (const char* version : {"1.10", "01.1", "1."}) {
+        CAPTURE(version);
+        CHECK(refused("HTTP/"s + version + " 200") == "502 RFC 9112 §4");
+    }
+    for (const char* version : {"0.9", "2.0", "2.1", "3.0", "9.9"}) {
         CAPTURE(version);
         CHECK(refused("HTTP/"s + version + " 200") == "502 RFC 9112 §2.3");
     }

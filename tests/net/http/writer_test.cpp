@@ -177,6 +177,16 @@ TEST_CASE("interim responses are what a client waits for") {
     CHECK_THROWS_AS(write_switching_protocols(sink, "a\r\nb", headers), std::invalid_argument);
 }
 
+TEST_CASE("a date of another length than HTTP's is refused, before a byte is written") {
+    const std::string date = date_of(0);
+    for (const std::string& wrong : {date.substr(1), date + " ", std::string("now")}) {
+        CAPTURE(wrong);
+        WriteOptions options;
+        options.date = wrong;
+        CHECK_THROWS_AS(written(Response(200), options), std::invalid_argument);
+    }
+}
+
 TEST_CASE("a date is in the fixed form of HTTP, in UTC") {
     CHECK(date_of(0) == "Thu, 01 Jan 1970 00:00:00 GMT");
     CHECK(date_of(784111777) == "Sun, 06 Nov 1994 08:49:37 GMT");
