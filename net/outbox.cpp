@@ -17,10 +17,11 @@ constexpr std::size_t copied_shared_bytes_max = 512;
 
 void SharedBytesSink::start_block(std::size_t bytes) {
     std::size_t untaken = end_ - begin_;
-    capacity_ = std::max(block_bytes, untaken + bytes);
-    std::shared_ptr<char[]> block = std::make_shared_for_overwrite<char[]>(capacity_);
+    const std::size_t capacity = std::max(block_bytes, untaken + bytes);
+    std::shared_ptr<char[]> block = std::make_shared_for_overwrite<char[]>(capacity);
     if (untaken != 0) std::memcpy(block.get(), block_.get() + begin_, untaken);
     block_ = std::move(block);
+    capacity_ = capacity;
     begin_ = 0;
     end_ = untaken;
 }

@@ -7,6 +7,7 @@ namespace stepwise::ws {
 
 void Broadcast::add(Connection& connection) {
     connection.loop().check_thread("ws::Broadcast::add");
+    check_takes_shared(connection, "ws::Broadcast::add");
     assert(loop_ == nullptr || loop_ == &connection.loop());
     assert(std::find(members_.begin(), members_.end(), &connection) == members_.end());
     members_.push_back(&connection);

@@ -20,6 +20,7 @@ namespace stepwise::ws {
 
 class Broadcast {
 public:
+    // std::logic_error for a client's connection: what is shared is not masked, as its frames must be (RFC 6455 §5.1).
     void add(Connection& connection);
     // False if it was no member.
     bool remove(Connection& connection) noexcept;

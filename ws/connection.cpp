@@ -152,12 +152,16 @@ void Connection::received(std::span<char> bytes) {
 
 // Called where no message waits any more, or none is wanted. The object stays.
 void Connection::go_on() {
-    if (!has_unread() || in_events_ || !transport_) return;
+    if (!has_unread() || in_events_ || state_ == State::closed) return;
     Call call(*this);
     handle_events(*work_);
     if (!work_->protocol.has_unread()) {
         work_->unread.reset();
-        if (work_->input_has_ended) connection_lost(0);
+        if (state_ == State::lost) {
+            end(close_code(), close_reason());
+        } else if (work_->input_has_ended) {
+            connection_lost(0);
+        }
     }
     update_reading();
 }
@@ -168,7 +172,7 @@ void Connection::handle_events(Work& work) {
         if (const auto* message = std::get_if<Protocol::Message>(&event)) {
             handle(*message);
             // One read may unpack to a thousand times its size.
-            if (is_behind() && state_ == State::open) {
+            if (is_behind() && gives_messages()) {
                 keep_unread();
                 break;
             }
@@ -176,7 +180,7 @@ void Connection::handle_events(Work& work) {
             break;
         } else if (const auto* ping = std::get_if<Protocol::Ping>(&event)) {
             answer(*ping);
-            if (state_ == State::open) face_->pinged(*this, ping->payload);
+            if (gives_messages()) face_->pinged(*this, ping->payload);
         } else if (const auto* pong = std::get_if<Protocol::Pong>(&event)) {
             handle(*pong);
         } else if (const auto* close_event = std::get_if<Protocol::Close>(&event)) {
@@ -185,7 +189,7 @@ void Connection::handle_events(Work& work) {
             if (transport_) work.protocol.fail(*transport_, *error);
             return end(static_cast<CloseCode>(error->code), error->message);
         }
-        if (!transport_) return;
+        if (state_ == State::closed) return;
     }
     update_reading();
 }
@@ -193,7 +197,7 @@ void Connection::handle_events(Work& work) {
 void Connection::handle(const Protocol::Message& message) {
     if (traced() != nullptr)
         trace::ws_frame(*traced(), trace::Way::in, static_cast<std::uint8_t>(message.opcode), message.payload);
-    if (state_ != State::open) return;
+    if (!gives_messages()) return;
     MessageView view{message.payload, message.opcode == Opcode::text};
     if (!has_waiting() && face_->message(*this, view)) return;
     push(view);
@@ -210,7 +214,7 @@ void Connection::handle(const Protocol::Pong& pong) {
         const auto microseconds = std::chrono::ceil<std::chrono::microseconds>(took).count();
         round_trip_microseconds_ = static_cast<std::uint32_t>(std::clamp<std::int64_t>(microseconds, 1, UINT32_MAX));
     }
-    if (state_ == State::open) face_->ponged(*this, pong.payload);
+    if (gives_messages()) face_->ponged(*this, pong.payload);
 }
 
 void Connection::handle(const Protocol::Close& close) {

@@ -77,7 +77,8 @@ public:
     // ---- for the coroutine face
 
     // The next message, or nothing once the connection is closed and all were taken: see close_code(). One task at a
-    // time. Cancel-safe: a cancelled receive has taken no message.
+    // time. Cancel-safe: a cancelled receive has taken no message. Of a connection that is lost, what was read before
+    // is still given; what the kernel still had is gone with it.
     class Receive;
     Receive receive() noexcept;
 
@@ -105,6 +106,7 @@ public:
     // Ends the connection now, without a close handshake: 1006 at both ends, and what is queued is gone.
     void abort() noexcept;
 
+    Role role() const noexcept { return is_client_ ? Role::client : Role::server; }
     bool is_open() const noexcept { return state_ == State::open; }
     // How it was closed: the peer's code; 1005 for a close without one, 1006 for a connection that was lost. While it
     // is closing, our own.
@@ -152,7 +154,8 @@ private:
     friend class Face;
     friend class Topics;
     class Call;
-    enum class State : std::uint8_t { open, closing, closed };
+    // lost: there is no transport any more, but what was read before it went is still unpacked.
+    enum class State : std::uint8_t { open, closing, lost, closed };
     struct Waiting;
     struct Backlog;
     struct Work;
@@ -174,13 +177,14 @@ private:
     // Nothing happens any more: the work ends, unless it holds something.
     void rest() noexcept;
 
-    trace::Tracer* traced() const noexcept { return transport_ ? transport_->tracer() : nullptr; }
+    trace::Tracer* traced() const noexcept { return state_ == State::closed ? nullptr : loop_.tracer(); }
     void handle_events(Work& work);
     // What was received and left unread, while many messages waited.
     void go_on();
     bool is_behind() const noexcept;
     bool has_waiting() const noexcept;
     bool has_unread() const noexcept;
+    bool gives_messages() const noexcept { return state_ == State::open || state_ == State::lost; }
     void keep_unread();
     void handle(const Protocol::Message& message);
     void handle(const Protocol::Close& close);
@@ -208,6 +212,7 @@ private:
     void wake_sender() noexcept;
     void wake_sender_if_sent() noexcept;
     void forget_sender(const Send& sender) noexcept;
+    void lose(std::string_view reason) noexcept;
     void shut(CloseCode code, std::string_view reason) noexcept;
     void end(CloseCode code, std::string_view reason) noexcept;
     void end_later() noexcept;

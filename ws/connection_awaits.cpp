@@ -153,7 +153,7 @@ void Connection::Send::describe(const Suspension& suspension, WaitDescription& d
 void Connection::Send::await_resume() const {
     if (interrupted_) task_->throw_cancelled();
     const bool is_dropped = !queued_ && connection_.state_ != State::open;
-    if (is_dropped || connection_.state_ == State::closed) {
+    if (is_dropped || connection_.state_ >= State::lost) {
         throw ConnectionClosed(connection_.close_code(), connection_.close_reason());
     }
 }

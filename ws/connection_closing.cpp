@@ -45,15 +45,28 @@ void Connection::received_end() {
 void Connection::connection_lost(int) {
     if (close_waits_) {
         end(close_code(), close_reason());
+    } else if (has_unread() && goes_on_) {
+        work_->input_has_ended = true;  // the peer's Close may be in it
     } else {
-        end(CloseCode::abnormal_closure, {});
+        lose({});
     }
     end_if_over();
 }
 
+// What was read before is given first, and a Close in it tells how the connection was closed.
+void Connection::lose(std::string_view reason) noexcept {
+    if (!has_unread() || state_ != State::open) return end(CloseCode::abnormal_closure, reason);
+    state_ = State::lost;
+    work_->close_reason = reason;
+    transport_.reset();
+    work_->backlog.reset();
+    wake_sender();
+    end_subscriptions();
+}
+
 void Connection::close(CloseCode code, std::string_view reason) {
     check_thread();
-    if (state_ != State::open) return;
+    if (!gives_messages()) return;
     start_close(code, reason);
     drop_waiting();
 }
@@ -61,15 +74,19 @@ void Connection::close(CloseCode code, std::string_view reason) {
 // As too_slow: the face hears of it later.
 void Connection::abort() noexcept {
     if (state_ == State::closed) return;
-    transport_->abort();
+    if (transport_) transport_->abort();
     shut(CloseCode::abnormal_closure, {});
     drop_waiting();
     end_later();
 }
 
 void Connection::start_close(CloseCode code, std::string_view reason) {
-    if (state_ != State::open) return;
+    if (!gives_messages()) return;
     Protocol::check_close(code, reason);  // what throws has changed nothing
+    if (state_ == State::lost) {
+        shut(close_code(), close_reason());
+        return end_later();
+    }
     if (traced() != nullptr) trace::ws_close(*traced(), trace::Way::out, static_cast<int>(code));
     drain_backlog(true);
     work().protocol.send_close(*transport_, code, reason);
@@ -184,7 +201,7 @@ void Connection::check_peer(int tick) {
         pinged_ = false;
     } else if (silent >= options_->ping_interval_seconds + options_->ping_timeout_seconds) {
         transport_->abort();
-        end(CloseCode::abnormal_closure, "keepalive: no sign of life (ping_interval, ping_timeout)");
+        lose("keepalive: no sign of life (ping_interval, ping_timeout)");
         end_if_over();
     }
 }

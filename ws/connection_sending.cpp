@@ -23,9 +23,11 @@ struct Connection::Backlog {
     }
 
     void push(Held held) {
-        if (held.by_sender) ++sender_messages;
-        bytes += held.size();
-        messages.push_back(std::move(held));
+        const std::size_t size = held.size();
+        const bool by_sender = held.by_sender;
+        messages.push_back(std::move(held));  // may throw: nothing is counted then
+        bytes += size;
+        if (by_sender) ++sender_messages;
     }
     Held pop() {
         Held first = std::move(messages.front());
@@ -140,11 +142,7 @@ bool Connection::write(std::string_view data, bool binary, bool by_sender) {
 }
 
 bool Connection::write_message(const SharedMessage& message) {
-    if (is_client_) {
-        throw std::logic_error(
-            "ws::Connection::write_message: a message for many is not masked, as a client's must be (RFC 6455 §5.1): "
-            "it goes to a server's connections only");
-    }
+    check_takes_shared(*this, "ws::Connection::write_message");
     if (!may_write(false)) return false;
     if (traced() != nullptr) {
         const std::string_view frame = message.plain.view();

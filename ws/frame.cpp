@@ -13,8 +13,19 @@ constexpr unsigned char mask_bit = 0x80;
 constexpr unsigned char length_in_2_bytes = 126;
 constexpr unsigned char length_in_8_bytes = 127;
 
-// Four words that the compiler handles as one, in a vector register where there is one.
+// Four words that the compiler handles as one, in a vector register where there is one. Loaded and stored through
+// memcpy, since payloads lie at any address.
 using Block [[gnu::vector_size(16)]] = std::uint32_t;
+
+Block load(const char* at) {
+    Block block;
+    std::memcpy(&block, at, sizeof block);
+    return block;
+}
+
+void store(char* at, Block block) {
+    std::memcpy(at, &block, sizeof block);
+}
 
 template <class Integer>
 Integer read_big_endian(const char* bytes) {
@@ -129,15 +140,18 @@ void apply_mask(std::span<char> bytes, MaskKey key) {
     const auto key_4 = std::bit_cast<std::uint32_t>(key);
     const Block key_16{key_4, key_4, key_4, key_4};
     char* at = bytes.data();
-    std::size_t left = bytes.size() % sizeof(Block);
-    char* const blocks_end = at + (bytes.size() - left);
-    // Blocks through memcpy: payloads lie at any address, and compilers make one vector load and store of each.
-    for (; at != blocks_end; at += sizeof(Block)) {
-        Block block;
-        std::memcpy(&block, at, sizeof block);
-        block ^= key_16;
-        std::memcpy(at, &block, sizeof block);
+    std::size_t left = bytes.size();
+    for (; left >= 4 * sizeof(Block); at += 4 * sizeof(Block), left -= 4 * sizeof(Block)) {
+        const Block first = load(at) ^ key_16;
+        const Block second = load(at + 16) ^ key_16;
+        const Block third = load(at + 32) ^ key_16;
+        const Block fourth = load(at + 48) ^ key_16;
+        store(at, first);
+        store(at + 16, second);
+        store(at + 32, third);
+        store(at + 48, fourth);
     }
+    for (; left >= sizeof(Block); at += sizeof(Block), left -= sizeof(Block)) store(at, load(at) ^ key_16);
     if (left >= 8) {
         const std::uint64_t key_8 = static_cast<std::uint64_t>(key_4) << 32 | key_4;
         std::uint64_t word;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <exception>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -46,12 +47,19 @@ public:
         for (Connection* member : members) {
             if (overrun) member->close(CloseCode::try_again_later, "too much waits for its loop");
         }
+        std::exception_ptr failure;  // of one that finds no memory: the others get it, and nobody gets it twice
         for (const Waiting& one : taken_) {
             for (Connection* member : members) {
-                if (member != one.except) member->write_message(one.message);
+                if (member == one.except) continue;
+                try {
+                    member->write_message(one.message);
+                } catch (...) {
+                    failure = std::current_exception();
+                }
             }
         }
         taken_.clear();
+        if (failure) std::rethrow_exception(failure);
     }
 
     bool has(const Connection& connection) const {
@@ -85,17 +93,20 @@ SharedBroadcast::SharedBroadcast(std::size_t waiting_bytes_max) : shared_(std::m
 
 void SharedBroadcast::add(Connection& connection) {
     connection.loop().check_thread("ws::SharedBroadcast::add");
+    check_takes_shared(connection, "ws::SharedBroadcast::add");
     std::unique_lock lock(shared_->mutex);
     std::shared_ptr<Part> part = shared_->part_of(connection.loop());
     if (part == nullptr) {
-        part = shared_->parts.emplace_back(std::make_shared<Part>(connection.loop()));
+        part = std::make_shared<Part>(connection.loop());
+        part->members.push_back(&connection);
+        shared_->parts.push_back(part);
     } else {
         lock.unlock();
         part->deliver(*shared_);  // what was sent before goes to those who were there before
         lock.lock();
+        assert(!part->has(connection));
+        part->members.push_back(&connection);
     }
-    assert(!part->has(connection));
-    part->members.push_back(&connection);
     shared_->encoder.add(connection);
 }
 

@@ -24,7 +24,8 @@ public:
     SharedBroadcast(const SharedBroadcast&) = delete;
     SharedBroadcast& operator=(const SharedBroadcast&) = delete;
 
-    // Of what was sent before, the newcomer gets nothing.
+    // Of what was sent before, the newcomer gets nothing. What throws has changed nothing: std::logic_error for a
+    // client's connection (see Broadcast), std::bad_alloc.
     void add(Connection& connection);
     // False if it was no member.
     bool remove(Connection& connection) noexcept;

@@ -26,6 +26,9 @@ struct SharedMessage {
     std::size_t size() const noexcept { return plain.size() + packed.size(); }
 };
 
+// std::logic_error, with the name of the call, for a client's connection: nothing that is shared has its mask.
+void check_takes_shared(const Connection& connection, const char* call);
+
 class SharedEncoder {
 public:
     void add(const Connection& member);
@@ -33,6 +36,8 @@ public:
     SharedMessage encode(Opcode opcode, std::string_view payload);
 
 private:
+    net::SharedBytes frame(Opcode opcode, std::string_view payload, std::uint8_t reserved_bits);
+
     std::array<std::uint32_t, 16> members_with_{};  // window bits; 0: those who do not compress
     CompressionOptions options_;                    // of who came last
     net::SharedBytesSink frames_;

@@ -104,6 +104,7 @@ Topics::Topics(const TopicsOptions& options) : shared_(std::make_shared<Shared>(
 
 std::optional<net::ProtocolError> Topics::subscribe(Connection& connection, std::string_view topic) {
     connection.loop().check_thread("ws::Topics::subscribe");
+    check_takes_shared(connection, "ws::Topics::subscribe");
     if (!connection.is_open()) return std::nullopt;
     const TopicsOptions& limits = shared_->options;
     if (topic.size() > limits.name_bytes_max) {
@@ -123,8 +124,14 @@ std::optional<net::ProtocolError> Topics::subscribe(Connection& connection, std:
                         "topics_per_connection_max");
     }
     subscriptions.reserve(subscriptions.size() + 1);  // what was acquired must find its place
-    subscriptions.push_back({shared_, shared_->acquire(topic)});
-    subscriptions.back().topic->members.add(connection);
+    Subscription added{shared_, shared_->acquire(topic)};
+    try {
+        added.topic->members.add(connection);
+    } catch (...) {
+        shared_->release(*added.topic);
+        throw;
+    }
+    subscriptions.push_back(std::move(added));
     return std::nullopt;
 }
 

@@ -34,7 +34,8 @@ public:
     Topics& operator=(const Topics&) = delete;
 
     // Nothing: it is subscribed, now or before; or it is closed. An error (1008) names the limit that was reached:
-    // names come from peers.
+    // names come from peers. What throws has changed nothing: std::logic_error for a client's connection (see
+    // Broadcast), std::bad_alloc.
     [[nodiscard]] std::optional<net::ProtocolError> subscribe(Connection& connection, std::string_view topic);
     // False if it was not subscribed.
     bool unsubscribe(Connection& connection, std::string_view topic);

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <cstring>
 #include <stepwise/ws/utf8.hpp>
+#include <stepwise/ws/utf8_blocks.hpp>
 
 namespace stepwise::ws {
 namespace {
@@ -58,11 +60,12 @@ bool Utf8Validator::feed(std::string_view bytes) {
         if (missing_ != 0) {
             if (!feed_continuation(byte)) return false;
             ++at;
-        } else if (byte >= 0x80) {
-            if (!feed_lead(byte)) return false;
-            ++at;
-        } else {
+        } else if (byte < 0x80) {
             at = skip_ascii(at, end);
+        } else {
+            const char* const after = end - at < utf8_block_bytes ? at : skip_utf8_blocks(at, end);
+            if (after == at && !feed_lead(byte)) return false;
+            at = std::max(after, at + 1);
         }
     }
     return true;

@@ -135,9 +135,7 @@ TEST_CASE("a connection that may drop goes on: it loses its newest messages, or 
         options.when_full = when_full;
         options.queued_bytes_max = 1'000'000;
         options.ping_interval_seconds = 0;
-        http::Router router;
-        router.get("/", ws::coroutine([&](Connection& c) { return write_numbers(scene.log, c); }, options));
-        scene.serve(std::move(router));
+        scene.serve_coroutine(options, [&](Connection& c) { return write_numbers(scene.log, c); });
         Peer client = scene.open();
         scene.run_until([&] { return scene.log.size() == 2; });
         const int written = std::stoi(scene.log[0]);
@@ -167,9 +165,7 @@ TEST_CASE("what waits behind a slow peer is sent before the Close frame") {
     };
     ws::ConnectionOptions options;
     options.when_full = ws::WhenFull::drop_oldest;
-    http::Router router;
-    router.get("/", ws::coroutine([&](Connection& c) { return Programs::write(c); }, options));
-    scene.serve(std::move(router));
+    scene.serve_coroutine(options, [&](Connection& c) { return Programs::write(c); });
     Peer client = scene.open("/", 16 * 1024);
     scene.settle();
     CHECK(read_numbers(client).size() == 8);
@@ -192,12 +188,7 @@ TEST_CASE("a close that is refused has let nothing out of what may still be drop
             co_return;
         }
     };
-    ws::ConnectionOptions options;
-    options.when_full = ws::WhenFull::drop_oldest;
-    options.queued_bytes_max = 100'000;
-    http::Router router;
-    router.get("/", ws::coroutine([&](Connection& c) { return Programs::write(scene.log, c); }, options));
-    scene.serve(std::move(router));
+    scene.serve_coroutine(drops_oldest(100'000), [&](Connection& c) { return Programs::write(scene.log, c); });
     Peer client = scene.open("/", 16 * 1024);
     scene.run_until([&] { return !scene.log.empty(); });
     scene.server.reset();

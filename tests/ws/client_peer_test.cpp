@@ -2,6 +2,8 @@
 // vanish or fall silent.
 #include <stepwise/tests/ws/client_support.hpp>
 #include <stepwise/ws/broadcast.hpp>
+#include <stepwise/ws/shared_broadcast.hpp>
+#include <stepwise/ws/topics.hpp>
 
 #include <doctest/doctest.h>
 
@@ -235,14 +237,59 @@ TEST_CASE("a connection may be let go of when its loop is no more") {
     connection.reset();
 }
 
-TEST_CASE("a message for many, which is not masked, is refused at a client's end, and nothing is sent") {
+TEST_CASE("what a client's end has read before the connection is reset can be taken, while nothing can be sent") {
+    Fake fake;
+    ws::ConnectOptions options;
+    options.connection.waiting_messages_max = 2;
+    ClientConnection connection;
+    Peer peer = fake.open(connection, options);
+    std::string bytes;
+    for (int number = 0; number < 10; ++number) bytes += server_frame(Opcode::text, std::to_string(number));
+    peer.send(bytes);
+    fake.settle();
+    peer.reset();
+    fake.run_until([&] { return !connection->write_message("nobody reads this"); });
+    CHECK_FALSE(connection->is_open());
+    CHECK(fake.run(send_on(*connection)) == "stopped by 1006");
+    SUBCASE("it is taken") {
+        for (int number = 0; number < 10; ++number) CHECK(fake.run(next(*connection)) == std::to_string(number));
+        CHECK(fake.run(next(*connection)) == "closed 1006 ");
+    }
+    SUBCASE("it is closed instead") {
+        connection->close();
+        CHECK(fake.run(next(*connection)) == "closed 1006 ");
+    }
+    SUBCASE("it is aborted instead") {
+        connection->abort();
+        CHECK(fake.run(next(*connection)) == "closed 1006 ");
+    }
+    SUBCASE("it is let go of") {
+        connection = ClientConnection();
+    }
+    fake.settle();
+}
+
+TEST_CASE("a message for many, which is not masked, is refused at a client's end: it becomes no member of any group") {
     Fake fake;
     ClientConnection connection;
     Peer peer = fake.open(connection);
-    ws::Broadcast everybody;
-    everybody.add(*connection);
-    CHECK_THROWS_AS(everybody.send("to all"), std::logic_error);
-    CHECK(everybody.remove(*connection));
+    ws::Broadcast room;
+    ws::SharedBroadcast everybody;
+    ws::Topics topics;
+    const auto says = [](const char* call) {
+        const std::string text = std::string(call) + ": a message for many is not masked, as a client's must be";
+        return doctest::Contains(text.c_str());
+    };
+    CHECK_THROWS_WITH_AS(room.add(*connection), says("ws::Broadcast::add"), std::logic_error);
+    CHECK_THROWS_WITH_AS(everybody.add(*connection), says("ws::SharedBroadcast::add"), std::logic_error);
+    CHECK_THROWS_WITH_AS(static_cast<void>(topics.subscribe(*connection, "news")), says("ws::Topics::subscribe"),
+                         std::logic_error);
+    CHECK(room.size() + everybody.size() + topics.size() == 0);
+    room.send("to all");
+    CHECK(everybody.send("to all") + topics.publish("news", "to all") == 0);
+    ws::SharedEncoder encoder;
+    CHECK_THROWS_WITH_AS(connection->write_message(encoder.encode(Opcode::text, "to all")),
+                         says("ws::Connection::write_message"), std::logic_error);
     CHECK(connection->write_message("to one"));
     CHECK(peer.read(2) == "\x81\x86");  // masked
 }

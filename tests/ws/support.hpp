@@ -72,7 +72,21 @@ inline std::string read_frame(Peer& peer) {
 
 using Log = std::vector<std::string>;
 
+// Of a connection that goes on, and loses what has waited longest.
+inline ws::ConnectionOptions drops_oldest(std::size_t queued_bytes_max) {
+    ws::ConnectionOptions options;
+    options.when_full = ws::WhenFull::drop_oldest;
+    options.queued_bytes_max = queued_bytes_max;
+    return options;
+}
+
 struct WsServed : Served {
+    // The same for every connection.
+    void serve_coroutine(ws::ConnectionOptions options, ws::CoroutineFunction function) {
+        http::Router router;
+        router.get("/", ws::coroutine(std::move(function), std::move(options)));
+        serve(std::move(router));
+    }
     // A client whose handshake has been answered with 101.
     Peer open(std::string_view path = "/", int receive_buffer_bytes = 0) {
         Peer peer = connect(receive_buffer_bytes);

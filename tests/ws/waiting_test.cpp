@@ -25,16 +25,19 @@ std::string packed_frame(char letter) {
 
 class Slow : public ws::WebSocketHandler {
 public:
-    Slow(Gate& gate, Log& log) : gate_(gate), log_(log) {}
+    Slow(Gate& gate, Log& log, Connection*& newest) : gate_(gate), log_(log), newest_(newest) {}
+    void open() { newest_ = &connection(); }
     Coro<void> on_message(ws::Message message) {
         Future<void> opened = gate_.arrive();
         if (gate_.arrived == 1) co_await opened;
         log_.push_back(std::to_string(message.data().size()) + message.data().front());
     }
+    void on_close() { log_.push_back("closed " + code_text(close_code())); }
 
 private:
     Gate& gate_;
     Log& log_;
+    Connection*& newest_;
 };
 
 Coro<void> receive_behind(Gate& gate, Log& log, Connection& connection) {
@@ -43,6 +46,7 @@ Coro<void> receive_behind(Gate& gate, Log& log, Connection& connection) {
     while (auto message = co_await connection.receive()) {
         log.push_back(std::to_string(message->data().size()) + message->data().front());
     }
+    log.push_back("closed " + code_text(connection.close_code()));
 }
 
 Coro<void> return_behind(Gate& gate, Connection&) {
@@ -53,15 +57,22 @@ Coro<void> return_behind(Gate& gate, Connection&) {
 struct Behind : WsServed {
     Behind() {
         http::Router router;
-        router.get("/handler", ws::handler<Slow>(ws::ConnectionOptions(), std::ref(gate), std::ref(log)));
-        router.get("/coroutine", ws::coroutine([this](Connection& c) { return receive_behind(gate, log, c); }));
-        router.get("/returns", ws::coroutine([this](Connection& c) { return return_behind(gate, c); }));
+        router.get("/handler",
+                   ws::handler<Slow>(ws::ConnectionOptions(), std::ref(gate), std::ref(log), std::ref(newest)));
+        router.get("/coroutine", ws::coroutine([this](Connection& c) {
+                       newest = &c;
+                       return receive_behind(gate, log, c);
+                   }));
+        router.get("/returns", ws::coroutine([this](Connection& c) {
+                       newest = &c;
+                       return return_behind(gate, c);
+                   }));
         serve(std::move(router));
     }
     ~Behind() { server.reset(); }
 
     // All in one read, and a ping behind each message: a pong tells that what came before it was unpacked.
-    Peer open_and_send(std::string_view path) {
+    Peer open_and_send(std::string_view path, std::string_view last = close_frame(1000)) {
         Peer peer = connect();
         peer.send(handshake(path, "Sec-WebSocket-Extensions: permessage-deflate\r\n"));
         REQUIRE(peer.read_until("\r\n\r\n").find("permessage-deflate") != std::string::npos);
@@ -69,15 +80,24 @@ struct Behind : WsServed {
         for (const char letter : {'a', 'b', 'c', 'd', 'e'}) {
             bytes += packed_frame(letter) + client_frame(Opcode::ping, {&letter, 1});
         }
-        peer.send(bytes + close_frame(1000));
+        peer.send(bytes.append(last));
         settle();
         return peer;
     }
+    // Until this end knows of it: what it writes finds no peer.
+    void reset(Peer& peer) {
+        peer.reset();
+        run_until([&] { return !newest->write_message("nobody reads this"); });
+        CHECK_FALSE(newest->is_open());
+    }
 
     Gate gate{*this};
+    Connection* newest = nullptr;
 };
 
-const Log all_five{"1000000a", "1000000b", "1000000c", "1000000d", "1000000e"};
+Log all_five_and(const std::string& end) {
+    return {"1000000a", "1000000b", "1000000c", "1000000d", "1000000e", end};
+}
 
 }  // namespace
 
@@ -92,7 +112,22 @@ TEST_CASE("messages that nobody takes are not unpacked: what one read brings wai
         for (const char* pong : {"pong:a", "pong:b", "pong:c", "pong:d", "pong:e"}) CHECK(read_frame(client) == pong);
         CHECK(read_frame(client) == "close:1000");
         scene.run_until_gone();
-        CHECK(scene.log == all_five);
+        CHECK(scene.log == all_five_and("closed 1000"));
+    }
+}
+
+TEST_CASE("messages that were read and not unpacked are given, and then the end, when the connection is reset") {
+    for (const char* path : {"/handler", "/coroutine"}) {
+        CAPTURE(path);
+        for (const bool has_closed : {false, true}) {
+            Behind scene;
+            Peer client = scene.open_and_send(path, has_closed ? close_frame(1000) : "");
+            scene.reset(client);
+            CHECK(scene.log.empty());
+            scene.gate.open();
+            scene.run_until_gone();
+            CHECK(scene.log == all_five_and(has_closed ? "closed 1000" : "closed 1006"));
+        }
     }
 }
 
@@ -108,6 +143,10 @@ TEST_CASE("messages that were not unpacked go with the connection, and the Close
     }
     SUBCASE("the client is gone") {
         client.reset();
+        scene.gate.open();
+    }
+    SUBCASE("the client is gone, as is known before it returns") {
+        scene.reset(client);
         scene.gate.open();
     }
     scene.run_until_gone();
@@ -127,9 +166,7 @@ TEST_CASE("many messages in one read are given in their order, each once, howeve
     };
     ws::ConnectionOptions options;
     options.waiting_messages_max = 2;
-    http::Router router;
-    router.get("/", ws::coroutine([&](Connection& c) { return Programs::joins(scene.log, c); }, options));
-    scene.serve(std::move(router));
+    scene.serve_coroutine(options, [&](Connection& c) { return Programs::joins(scene.log, c); });
     Peer client = scene.open();
     std::string bytes;
     std::string expected;
@@ -177,9 +214,7 @@ TEST_CASE("a connection that may drop hears its peer, and its send returns, whil
         ws::ConnectionOptions options;
         options.when_full = when_full;
         options.ping_interval_seconds = 0;
-        http::Router router;
-        router.get("/", ws::coroutine([&](Connection& c) { return answer_beside_a_feed(scene.log, c); }, options));
-        scene.serve(std::move(router));
+        scene.serve_coroutine(options, [&](Connection& c) { return answer_beside_a_feed(scene.log, c); });
         Peer client = scene.open("/", 16 * 1024);
         scene.run_until([&] { return !scene.log.empty(); });
         std::string others;
@@ -218,12 +253,7 @@ TEST_CASE(
             co_return;
         }
     };
-    ws::ConnectionOptions options;
-    options.when_full = ws::WhenFull::drop_oldest;
-    options.queued_bytes_max = 100'000;
-    http::Router router;
-    router.get("/", ws::coroutine([&](Connection& c) { return Programs::write(scene.log, c); }, options));
-    scene.serve(std::move(router));
+    scene.serve_coroutine(drops_oldest(100'000), [&](Connection& c) { return Programs::write(scene.log, c); });
     Peer client = scene.open("/", 16 * 1024);
     scene.run_until([&] { return !scene.log.empty(); });
     const int dropped = std::stoi(scene.log.front());
@@ -252,12 +282,7 @@ TEST_CASE("a message too long for the queue is dropped itself, not all that wait
             co_return;
         }
     };
-    ws::ConnectionOptions options;
-    options.when_full = ws::WhenFull::drop_oldest;
-    options.queued_bytes_max = 1'000'000;
-    http::Router router;
-    router.get("/", ws::coroutine([&](Connection& c) { return Programs::write(scene.log, c); }, options));
-    scene.serve(std::move(router));
+    scene.serve_coroutine(drops_oldest(1'000'000), [&](Connection& c) { return Programs::write(scene.log, c); });
     Peer client = scene.open("/", 16 * 1024);
     scene.run_until([&] { return !scene.log.empty(); });
     client.reset();

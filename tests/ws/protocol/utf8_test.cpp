@@ -1,6 +1,11 @@
 #include <stepwise/ws/utf8.hpp>
+#include <stepwise/ws/utf8_blocks.hpp>
 
 #include <stepwise/tests/ws/protocol/support.hpp>
+
+#include <algorithm>
+#include <array>
+#include <random>
 
 using namespace stepwise::ws;
 using namespace std::string_literals;
@@ -130,4 +135,103 @@ TEST_CASE("a prefix of text cuts no code point and stops before a bad byte") {
     CHECK(utf8_prefix("ok\xFFmore", 10) == "ok");
     CHECK(utf8_prefix("ok\xE4\xB8", 10) == "ok");
     CHECK(utf8_prefix("", 10).empty());
+}
+
+// ---- long texts, of which blocks are skipped
+
+namespace {
+
+// In the middle of other text, not all of it ASCII, that is longer than some blocks.
+bool valid_at(std::size_t at, std::string_view bytes) {
+    std::array<char, 72> text;
+    text.fill('a');
+    text[0] = '\xC3';
+    text[1] = '\xA9';
+    std::copy(bytes.begin(), bytes.end(), text.begin() + static_cast<std::ptrdiff_t>(at));
+    return is_valid_utf8({text.data(), text.size()});
+}
+
+bool valid_byte_by_byte(std::string_view bytes) {
+    Utf8Validator validator;
+    for (const char& byte : bytes) {
+        if (!validator.feed({&byte, 1})) return false;
+    }
+    return validator.is_complete();
+}
+
+constexpr std::size_t first_place = 2;
+constexpr std::size_t last_place = 2 + 2 * 16;
+
+}  // namespace
+
+TEST_CASE("all sequences of one to three bytes are judged alike in a long text and byte by byte") {
+    std::size_t wrong = 0;
+    const auto judge = [&](std::size_t at, std::string_view bytes) {
+        if (valid_at(at, bytes) != valid_byte_by_byte(bytes)) ++wrong;
+    };
+    std::size_t place = first_place;
+    for (unsigned value = 0; value < 0x1000000; ++value) {
+        const std::array<char, 3> bytes{static_cast<char>(value >> 16), static_cast<char>(value >> 8),
+                                        static_cast<char>(value)};
+        place = place == last_place ? first_place : place + 1;
+        judge(place, {bytes.data(), 3});
+        if (value > 0xFFFF) continue;  // the shorter ones: everywhere
+        for (std::size_t at = first_place; at <= last_place; ++at) {
+            judge(at, {&bytes[1], 2});
+            if (value <= 0xFF) judge(at, {&bytes[2], 1});
+        }
+    }
+    CHECK(wrong == 0);
+}
+
+TEST_CASE("four bytes at the bounds of the table's ranges are judged alike at every place of a block") {
+    const std::string bounds =
+        "\x00\x7F\x80\x8F\x90\x9F\xA0\xBF\xC0\xC1\xC2\xDF\xE0\xE1\xEC\xED\xEE\xEF\xF0\xF1\xF3\xF4\xF5\xFF"s;
+    std::size_t wrong = 0;
+    for (const char first : bounds) {
+        for (const char second : bounds) {
+            for (const char third : bounds) {
+                for (const char fourth : bounds) {
+                    const std::array<char, 4> bytes{first, second, third, fourth};
+                    const bool expected = valid_byte_by_byte({bytes.data(), 4});
+                    for (std::size_t at = first_place; at < first_place + 17; ++at) {
+                        if (valid_at(at, {bytes.data(), 4}) != expected) ++wrong;
+                    }
+                }
+            }
+        }
+    }
+    CHECK(wrong == 0);
+}
+
+TEST_CASE("mixed texts, some with a bad byte, fail at the same byte whole, cut anywhere, and byte by byte") {
+    std::mt19937 random(20261122);
+    const auto below = [&](unsigned bound) { return static_cast<unsigned>(random() % bound); };
+    const std::array<unsigned, 5> bounds{0x80, 0x800, 0xD800, 0x10000, 0x110000};
+    for (int round = 0; round < 3000; ++round) {
+        std::string text;
+        const unsigned kinds = 1 + below(5);
+        for (unsigned count = below(60); count != 0; --count) {
+            const unsigned code_point = below(bounds[below(kinds)]);
+            text += encoded(code_point >= 0xD800 && code_point <= 0xDFFF ? 'x' : code_point);
+        }
+        if (!text.empty() && below(2) == 0)
+            text[below(static_cast<unsigned>(text.size()))] = static_cast<char>(random());
+        if (below(4) == 0) text.resize(text.size() - std::min<std::size_t>(text.size(), below(4)));
+        const std::size_t taken = bytes_taken(text);
+        const bool is_valid = valid_byte_by_byte(text);
+        CAPTURE(text);
+        REQUIRE(is_valid_utf8(text) == is_valid);
+        for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+            Utf8Validator validator;
+            const bool first_half = validator.feed(std::string_view(text).substr(0, cut));
+            REQUIRE(first_half == (taken >= cut));
+            if (!first_half) break;
+            REQUIRE(validator.feed(std::string_view(text).substr(cut)) == (taken == text.size()));
+            REQUIRE((validator.is_complete() || taken != text.size()) == (is_valid || taken != text.size()));
+        }
+        const char* const end = text.data() + text.size();
+        const char* const after = skip_utf8_blocks(text.data(), end);
+        REQUIRE(valid_byte_by_byte({text.data(), static_cast<std::size_t>(after - text.data())}));
+    }
 }
