@@ -52,9 +52,11 @@ class RulerTest(unittest.TestCase):
         def row(server, ratios, tails=()):
             return net.row("http-64", server, ratios, {}, "", tails)
         slow, fast = row("stepwise, epoll", [1.3, 1.3, 1.3]), row("stepwise, io_uring", [1.04, 1.05, 1.06], [1.3, 1.4])
-        self.assertEqual(bars.verdicts("http-64", [slow, fast, row("Beast", [0.5])]),
+        self.assertEqual(bars.verdicts("http-64", [slow, fast, row("Beast", [1.5]), row("nginx", [1.02])]),
                          [(False, "at most 1.1 x floor: 1.05 on io_uring, met"),
-                          (True, "at most 1.25 x the floor's p99: 1.35 on io_uring, MISSED")])
+                          (True, "at most 1.25 x the floor's p99: 1.35 on io_uring, MISSED"),
+                          (False, "at most 1.5 x floor, Beast's: 1.05 on io_uring, met"),
+                          (True, "at most 1.02 x floor, nginx's: 1.05 on io_uring, MISSED")])
         self.assertEqual(bars.verdicts("http-64", [row("stepwise, epoll", [1.09, 1.2, 1.3])])[0][0], False)
         self.assertEqual(bars.verdicts("http-64", [slow])[0][0], True)
         self.assertEqual(bars.verdicts("http-64", [row("stepwise, epoll", [])]), [])
@@ -62,6 +64,19 @@ class RulerTest(unittest.TestCase):
                          [True])
         idle = row("stepwise, epoll", []) | {"last": {"bytes_per_connection": 512.4}}
         self.assertEqual(bars.verdicts("idle-http", [idle])[0][0], True)
+
+    def test_a_missed_bar_is_told_with_what_a_bare_server_reaches(self):
+        rows = [net.row("broadcast-500", name, ratios, {}, "")
+                for name, ratios in (("stepwise, io_uring", [0.9]), ("bare io_uring", [0.85]), ("Beast", [1.5]))]
+        self.assertEqual(bars.verdicts("broadcast-500", rows),
+                         [(True, "at most 0.7 x floor: 0.90 on io_uring, MISSED; bare io_uring 0.85")])
+
+    def test_two_loops_are_put_to_one(self):
+        rows = net.beside_one_loop([net.row("loops-64", "stepwise, epoll", [1.0], {}, ""),
+                                    net.row("loops-64", "stepwise, epoll, 2 loops", [1.2], {}, "")])
+        self.assertNotIn("beside_ratio", rows[0])
+        self.assertAlmostEqual(rows[1]["beside_ratio"], 1.2)
+        self.assertEqual([missed for missed, _ in bars.verdicts("loops-64", rows)], [True])
 
     def test_every_bar_is_of_a_case(self):
         self.assertLessEqual(set(bars.BARS), set(net.CASES))

@@ -8,9 +8,9 @@ Machines are shared and noisy. So the servers of a case take turns, each run sta
 whose two floors differ by over 25 % are dropped, and the median of the ratios is told, with the bounds of its 90 %
 interval. By default server and client share CPU 0, which makes batches the same in each run; --two-cpus puts the
 client on CPU 1. The cases of loops compare --threads 2 with one loop, on CPUs 0 and 1: what does a request cost more of
-CPU when another loop works beside? file and tls-64 are put to nginx instead, by rate (nginx.py),
-ws-deflate to Python's websockets and node's ws (deflated.py). Behind each case stand its bars (bars.py); --check ends
-with 1 where one is missed. --smoke takes a moment of each case and judges nothing: do all the parts still work?
+CPU when another loop works beside? file and tls-64 are put to nginx instead, by rate (nginx.py), ws-deflate to Python's
+websockets and node's ws (deflated.py). Behind each case stand its bars (bars.py); --check ends with 1 where one is
+missed. --smoke takes a moment of each case and judges nothing: do all the parts still work?
 """
 
 import argparse
@@ -23,6 +23,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests" / "interop"))
@@ -103,6 +104,10 @@ class Bench:
                             for name, (demo, flags, path) in found.items()}
         others = {"bare io_uring": (self.tools / "floor_uring", mode, "/"),
                   "Beast": (self.tools / "beast", [], "/all" if group == "broadcast" else "/")}
+        if KINDS[group] == "idle":  # which have no floor: it is one of them
+            others = {"bare epoll": (self.tools / "floor_epoll", mode, "/")} | others
+        elif group == "idle-http":
+            del others["bare io_uring"]
         return found | {name: server for name, server in others.items() if server[0].exists()}
 
     def start(self, program, flags, cpus=frozenset({0})):
@@ -128,12 +133,13 @@ class Bench:
     def compare(self, case):
         """One row for each server of a case that has a floor."""
         group = group_of(case)
-        servers = self.servers(group)
-        ratios, tails = {name: [] for name in servers}, {name: [] for name in servers}
-        last, errors = {}, {}
-        with self.floor(group) as floor:
+        servers, last, errors = self.servers(group), {}, {}
+        with self.floor(group) as floor, tempfile.TemporaryDirectory(prefix="stepwise_bench_") as folder:
             cpus = CPUS & {0, 1} if group == "loops" else {0}  # two loops are to be able to run at once
             started = {name: self.start(program, flags, cpus) for name, (program, flags, _) in servers.items()}
+            if group == "http" and not nginx.lacks("http", self.tools):
+                started["nginx"] = nginx.Nginx(folder, None)
+            ratios, tails = {name: [] for name in started}, {name: [] for name in started}
             try:
                 for server in started.values():
                     server.__enter__()
@@ -142,7 +148,7 @@ class Bench:
                     for name, server in started.items():
                         if name in errors:
                             continue
-                        run, error = self.load(case, server, servers[name][2], 0.6)
+                        run, error = self.load(case, server, servers[name][2] if name in servers else "/", 0.6)
                         after = self.load(case, floor, "/", 0.3)[0]
                         if error:
                             errors[name] = error
@@ -155,14 +161,13 @@ class Bench:
                 for server in started.values():
                     end(server)
             end(floor)
-        return [row(case, name, ratios[name], last.get(name), errors.get(name), tails[name]) for name in servers]
+        rows = [row(case, name, ratios[name], last.get(name), errors.get(name), tails[name]) for name in started]
+        return beside_one_loop(rows) if group == "loops" else rows
 
     def idle(self, case):
         """Bytes of memory for each connection: the least that a fresh server took."""
         rows = []
         for name, (program, flags, path) in self.servers(case).items():
-            if name == "bare io_uring":
-                continue
             runs, error = [], ""
             for _ in range(min(self.options.reps, 3)):
                 server = self.start(program, flags)
@@ -212,6 +217,16 @@ def row(case, name, ratios, last, error, tails=()):
         made["p99_ratio"] = statistics.median(tails)
         made["p99_low"], made["p99_high"] = interval(tails)
     return made
+
+
+def beside_one_loop(rows):
+    """Of two loops, also what they take of what one takes."""
+    alone = {one["server"]: one.get("ratio") for one in rows}
+    for one in rows:
+        by_one = alone.get(one["server"].removesuffix(", 2 loops")) if one["server"].endswith(", 2 loops") else None
+        if by_one and "ratio" in one:
+            one |= {f"beside_{name}": one[name] / by_one for name in ("ratio", "low", "high")}
+    return rows
 
 
 def text_of_held(one):

@@ -24,7 +24,7 @@ from server_process import ServerProcess  # noqa: E402
 CPUS = os.sched_getaffinity(0)
 FILE_BYTES = 1 << 30
 CASES = ("file", "tls-64")
-NEEDED = {"file": ["nginx"], "tls-64": ["nginx", "wrk", "openssl"]}
+NEEDED = {"http": ["nginx"], "file": ["nginx"], "tls-64": ["nginx", "wrk", "openssl"]}
 CONFIGURATION = """
 daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log;
 events {{ worker_connections 4096; }}
