@@ -14,20 +14,22 @@
 #include <cstdio>
 #include <functional>
 #include <stepwise/net/options.hpp>
+#include <stepwise/runtime/thread.hpp>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 namespace {
 
 namespace net = stepwise::net;
+namespace this_thread = stepwise::this_thread;  // as std's, and in virtual time on the simulator
 using namespace std::chrono_literals;
+using stepwise::Thread;
 
-const auto start = std::chrono::steady_clock::now();
+const auto start = this_thread::now();
 net::DemoOptions options;
 thread_local const char* thread_name = "main";
-std::vector<std::thread> io_threads;
+std::vector<Thread> io_threads;
 
 void say(const std::string& zh, const std::string& en);
 void wait(std::chrono::seconds duration);
@@ -71,7 +73,7 @@ void request_c() {
 }
 
 double seconds_since_start() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / options.scale;
+    return std::chrono::duration<double>(this_thread::now() - start).count() / options.scale;
 }
 
 // Any thread may call it: fmt::print writes a line in one piece, so that two of them never mix.
@@ -82,14 +84,14 @@ void say(const std::string& zh, const std::string& en) {
 }
 
 void wait(std::chrono::seconds duration) {
-    std::this_thread::sleep_for(duration * options.scale);
+    this_thread::sleep_for(duration * options.scale);
 }
 
 //[ join
 // Without it the process would end before the answer comes. It sleeps; a loop around
 // nothing would burn a processor.
 void wait_for_io_threads() {
-    for (std::thread& thread : io_threads) thread.join();
+    for (Thread& thread : io_threads) thread.join();
 }
 //]
 

@@ -16,17 +16,19 @@
 #include <deque>
 #include <stepwise/net/options.hpp>
 #include <stepwise/runtime/generator.hpp>
+#include <stepwise/runtime/thread.hpp>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 
 namespace {
 
 namespace net = stepwise::net;
+namespace this_thread = stepwise::this_thread;  // as std's, and in virtual time on the simulator
 using namespace std::chrono_literals;
+using stepwise::Thread;
 
-const auto start = std::chrono::steady_clock::now();
+const auto start = this_thread::now();
 net::DemoOptions options;
 thread_local const char* thread_name = "main";
 
@@ -68,7 +70,7 @@ void request_c() {
 
 struct Operation {
     std::string answer;
-    std::thread thread;
+    Thread thread;
 };
 std::deque<Operation> operations;  // in the order in which they began
 
@@ -77,7 +79,7 @@ std::deque<Operation> operations;  // in the order in which they began
 // main, so that A never runs on two threads at once.
 int long_io(std::string_view client, std::chrono::seconds duration) {
     Operation& operation = operations.emplace_back();
-    operation.thread = std::thread([&operation, duration, client = std::string(client)] {
+    operation.thread = Thread([&operation, duration, client = std::string(client)] {
         thread_name = "io";
         say("io 开始: " + client, "io begins: " + client);
         wait(duration);
@@ -106,7 +108,7 @@ void wait_for_operations() {
 //]
 
 double seconds_since_start() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / options.scale;
+    return std::chrono::duration<double>(this_thread::now() - start).count() / options.scale;
 }
 
 void say(const std::string& zh, const std::string& en) {
@@ -116,7 +118,7 @@ void say(const std::string& zh, const std::string& en) {
 }
 
 void wait(std::chrono::seconds duration) {
-    std::this_thread::sleep_for(duration * options.scale);
+    this_thread::sleep_for(duration * options.scale);
 }
 
 }  // namespace

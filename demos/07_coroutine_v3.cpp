@@ -18,16 +18,18 @@
 #include <optional>
 #include <stepwise/net/options.hpp>
 #include <stepwise/runtime/generator.hpp>
+#include <stepwise/runtime/thread.hpp>
 #include <string>
-#include <thread>
 #include <utility>
 
 namespace {
 
 namespace net = stepwise::net;
+namespace this_thread = stepwise::this_thread;  // as std's, and in virtual time on the simulator
 using namespace std::chrono_literals;
+using stepwise::Thread;
 
-const auto start = std::chrono::steady_clock::now();
+const auto start = this_thread::now();
 net::DemoOptions options;
 thread_local const char* thread_name = "main";
 
@@ -96,7 +98,7 @@ struct Call {
     Request request;
     Operation operation;
     std::optional<std::string> result;
-    std::thread thread;
+    Thread thread;
 };
 std::deque<Call> calls;  // all that wait, in the order in which they began to
 //]
@@ -107,7 +109,7 @@ std::deque<Call> calls;  // all that wait, in the order in which they began to
 void wait_for(Request request, std::optional<Operation> operation) {
     if (!operation) return;  // the request is at its end
     Call& call = calls.emplace_back(std::move(request), std::move(*operation));
-    call.thread = std::thread([&call] {
+    call.thread = Thread([&call] {
         thread_name = "io";
         call.result = call.operation.next();
     });
@@ -129,7 +131,7 @@ void wait_for_calls() {
 }
 
 double seconds_since_start() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / options.scale;
+    return std::chrono::duration<double>(this_thread::now() - start).count() / options.scale;
 }
 
 void say(const std::string& zh, const std::string& en) {
@@ -139,7 +141,7 @@ void say(const std::string& zh, const std::string& en) {
 }
 
 void wait(std::chrono::seconds duration) {
-    std::this_thread::sleep_for(duration * options.scale);
+    this_thread::sleep_for(duration * options.scale);
 }
 
 }  // namespace

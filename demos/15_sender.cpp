@@ -20,16 +20,17 @@
 #include <stepwise/net/http/server.hpp>
 #include <stepwise/net/options.hpp>
 #include <stepwise/runtime/sleep.hpp>
+#include <stepwise/runtime/thread.hpp>
 #include <stepwise/ws/client.hpp>
 #include <stepwise/ws/route.hpp>
 #include <string>
-#include <thread>
 #include <utility>
 
 namespace {
 
 namespace http = stepwise::http;
 namespace net = stepwise::net;
+namespace this_thread = stepwise::this_thread;  // as std's, and in virtual time on the simulator
 namespace ws = stepwise::ws;
 using namespace std::chrono_literals;
 using stepwise::Coro;
@@ -37,7 +38,7 @@ using stepwise::EventLoop;
 using stepwise::Future;
 using stepwise::Task;
 
-const auto start = std::chrono::steady_clock::now();
+const auto start = this_thread::now();
 const std::string message(1024 * 1024, '.');  // large, as two kernels take megabytes before anybody has to wait
 net::DemoOptions options;
 
@@ -123,7 +124,7 @@ Coro<> close(ws::Connection& connection, unsigned code, std::string reason) {
 Coro<> sleep_and_block(ws::Connection& connection) {
     for (int number = 1; number <= 5; ++number) {
         co_await take(connection, number);
-        std::this_thread::sleep_for(scaled(1s));
+        this_thread::sleep_for(scaled(1s));
     }
     co_await close(connection, 1000, "");
 }
@@ -166,7 +167,7 @@ Coro<> fall_silent(ws::Connection& connection) {
     for (int number = 1; number <= 2; ++number) co_await take(connection, number);
     const int before = senders_that_ended;
     say("没声音了: 像一个停住的进程", "falls silent, like a process that was stopped");
-    senders_that_ended.wait(before);
+    this_thread::wait(senders_that_ended, before);
     co_await connection.wait_closed();
     say("醒来: 连接没了", "wakes up: its connection is gone");
 }
@@ -273,7 +274,7 @@ stepwise::Duration scaled(std::chrono::milliseconds duration) {
 }
 
 double seconds_since_start() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / options.scale;
+    return std::chrono::duration<double>(this_thread::now() - start).count() / options.scale;
 }
 
 void say(const std::string& zh, const std::string& en) {

@@ -4,7 +4,7 @@
 // with its thread: how others wait until it serves, and how they end it, so that nothing is left behind.
 // Run:    ./stepwise run 16 [--lang zh|en] [--scale 0.1]
 // Try:    call server.stop->set() in main, without post. When does the server notice?
-//         A std::thread that calls stepwise::run, and call_soon_threadsafe from main. That loop may end while main is
+//         A Thread that calls stepwise::run, and call_soon_threadsafe from main. That loop may end while main is
 //         still inside the call: how would you keep it until main is out? (post() does it with a lock.)
 // Prints: [ 0.0 s | main   ] starts a thread, and waits until its server listens
 //         [ 0.0 s | server ] listens, on a loop of its own
@@ -23,21 +23,22 @@
 #include <stepwise/runtime/loop_group.hpp>
 #include <stepwise/runtime/sleep.hpp>
 #include <stepwise/runtime/sync/event.hpp>
+#include <stepwise/runtime/thread.hpp>
 #include <string>
-#include <thread>
 #include <utility>
 
 namespace {
 
 namespace http = stepwise::http;
 namespace net = stepwise::net;
+namespace this_thread = stepwise::this_thread;  // as std's, and in virtual time on the simulator
 using namespace std::chrono_literals;
 using stepwise::Coro;
 using stepwise::Event;
 using stepwise::EventLoop;
 using stepwise::Task;
 
-const auto start = std::chrono::steady_clock::now();
+const auto start = this_thread::now();
 net::DemoOptions options;
 thread_local const char* thread_name = "main";
 
@@ -88,7 +89,7 @@ std::string ask(const std::string& url) {
 }
 
 void say(const std::string& zh, const std::string& en) {
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    const std::chrono::duration<double> seconds = this_thread::now() - start;
     fmt::print("[{:4.1f} s | {:<7}] {}\n", seconds.count() / options.scale, thread_name,
                options.language == net::Language::chinese ? zh : en);
     std::fflush(stdout);
@@ -109,12 +110,13 @@ int main(int argc, char** argv) {
     std::future<Background> when_it_listens = listening.get_future();
     stepwise::LoopGroup thread(1);
     thread.start([&listening](stepwise::LoopGroup&, std::size_t) { return serve(std::move(listening)); });
+    this_thread::wait(when_it_listens);
     const Background server = when_it_listens.get();
 
     const std::string before = ask(server.url);
     say("听到: " + before + "。现在睡 2 s，堵住自己的线程",
         "hears: " + before + ". Now it sleeps for 2 s, and blocks its thread");
-    std::this_thread::sleep_for(scaled(2s));
+    this_thread::sleep_for(scaled(2s));
     const std::string after = ask(server.url);
     say("听到: " + after + "。那边的循环一直在转", "hears: " + after + ". The other loop went on all the time");
 

@@ -21,12 +21,12 @@
 #include <stepwise/net/options.hpp>
 #include <stepwise/runtime/sleep.hpp>
 #include <stepwise/runtime/sync/event.hpp>
+#include <stepwise/runtime/thread.hpp>
 #include <stepwise/runtime/wait.hpp>
 #include <stepwise/ws/broadcast.hpp>
 #include <stepwise/ws/client.hpp>
 #include <stepwise/ws/route.hpp>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -34,14 +34,16 @@ namespace {
 
 namespace http = stepwise::http;
 namespace net = stepwise::net;
+namespace this_thread = stepwise::this_thread;  // as std's, and in virtual time on the simulator
 namespace ws = stepwise::ws;
 using namespace std::chrono_literals;
 using stepwise::Coro;
 using stepwise::Event;
 using stepwise::EventLoop;
 using stepwise::Task;
+using stepwise::Thread;
 
-const auto start = std::chrono::steady_clock::now();
+const auto start = this_thread::now();
 net::DemoOptions options;
 int ticks = 10;
 int clients = 8;
@@ -75,7 +77,7 @@ private:
 
 void push_time(EventLoop& loop, ws::Broadcast& everyone) {
     for (int number = 1; number <= ticks; ++number) {
-        std::this_thread::sleep_for(scaled(1s));
+        this_thread::sleep_for(scaled(1s));
         loop.call_soon_threadsafe([&everyone, text = std::to_string(number)] { everyone.send(text); });
     }
 }
@@ -83,7 +85,7 @@ void push_time(EventLoop& loop, ws::Broadcast& everyone) {
 // ---- Wrong: another thread would read the list, and write to connections, while the loop changes both
 
 void push_time_directly(ws::Broadcast& everyone) {
-    std::this_thread::sleep_for(scaled(1s));
+    this_thread::sleep_for(scaled(1s));
     try {
         everyone.send("1");
         say("发出去了", "sent it");
@@ -137,16 +139,13 @@ Coro<> come_and_go(std::string url, Heard& heard) {
 Coro<> run_thread(std::function<void()> body) {
     EventLoop& loop = EventLoop::current();
     Event ended;
-    std::thread thread([&] {
+    Thread thread([&] {
         thread_name = "clock";
         body();
         loop.call_soon_threadsafe([&ended] { ended.set(); });
     });
-    struct Join {
-        std::thread& thread;
-        ~Join() { thread.join(); }
-    } join{thread};
     co_await ended.wait();
+    thread.join();
 }
 
 Coro<> wait_for_members(const Room& room, int count) {
@@ -212,7 +211,7 @@ stepwise::Duration scaled(std::chrono::milliseconds duration) {
 }
 
 void say(const std::string& zh, const std::string& en) {
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    const std::chrono::duration<double> seconds = this_thread::now() - start;
     fmt::print("[{:4.1f} s | {:<5}] {}\n", seconds.count() / options.scale, thread_name,
                options.language == net::Language::chinese ? zh : en);
     std::fflush(stdout);

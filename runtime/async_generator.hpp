@@ -60,6 +60,8 @@ struct AsyncGenerator<T>::promise_type : detail::PromiseBase {
     };
 
     AsyncGenerator get_return_object(std::source_location made = std::source_location::current()) noexcept {
+        static_assert(alignof(promise_type) <= frame_alignment_max,
+                      "a frame's memory is not aligned for what is larger");
         at = made;
         return AsyncGenerator(Handle::from_promise(*this));
     }

@@ -81,6 +81,8 @@ struct PromiseBase : CallFrame {
 
 template <class T>
 struct Promise : PromiseBase {
+    static_assert(alignof(T) <= frame_alignment_max, "a frame's memory is not aligned for what is larger");
+
     Promise() noexcept {}
     ~Promise() {
         if (has_value) value.~T();

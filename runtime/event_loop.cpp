@@ -45,13 +45,8 @@ EventLoop::EventLoop(Options options)
     watched_ = unusual_ || debug_ != nullptr;
 }
 
-// As if on a thread of the pool: no loop runs there, and what belongs to the loop's thread refuses.
 void EventLoop::run_job(Job& job) noexcept {
-    Scheduler* outer = std::exchange(running_scheduler, nullptr);
-    const void* owner = std::exchange(owner_thread_, nullptr);
     job.run_job(job);
-    owner_thread_ = owner;
-    running_scheduler = outer;
 }
 
 EventLoop::~EventLoop() {
@@ -59,7 +54,7 @@ EventLoop::~EventLoop() {
     owner_thread_ = &detail::thread_marker;
     discarding_ = unusual_ = true;
     debug_.reset();
-    if (tasks_ != nullptr) report_destroyed_pending(*this);
+    if (has_tasks()) report_destroyed_pending(*this);
     discard_everything();
     executor_.stop(simulation_);
     discard_everything();
@@ -86,15 +81,14 @@ void EventLoop::discard_ready() noexcept {
         run_queue(before_poll_);
         run_queue(ready_);
         // The newest first: a task that waits for another was usually there before it.
-        if (tasks_ != nullptr) {
-            tasks_->destroy_pending();
+        if (TaskBase* task = first_task()) {
+            task->destroy_pending();
         } else if (bound_ != nullptr) {  // last: a task may still wait on a descriptor of theirs
             LoopBound& bound = *bound_;
             unbind(bound);
             bound.loop_closing();
         }
-    } while (tasks_ != nullptr || bound_ != nullptr || !ready_.empty() || !before_poll_.empty() ||
-             !threadsafe_.empty());
+    } while (has_tasks() || bound_ != nullptr || !ready_.empty() || !before_poll_.empty() || !threadsafe_.empty());
 }
 
 EventLoop* EventLoop::running() noexcept {
@@ -112,6 +106,8 @@ EventLoop& EventLoop::current() {
 struct EventLoop::Inside {
     explicit Inside(EventLoop& entered) noexcept : loop(entered), outer(std::exchange(running_scheduler, &entered)) {
         loop.in_turn_ = true;
+        // It may be one of several that take turns: it must look, even if it never rests.
+        if (loop.simulation_ != nullptr) loop.asked_.poll = true;
     }
     Inside(const Inside&) = delete;
     Inside& operator=(const Inside&) = delete;
@@ -193,7 +189,7 @@ void EventLoop::wait_for_something() {
     const bool forgets_timers = planted("timer_not_waited_for") && !reactor_->idle();
     if (!timers_.empty() && !forgets_timers) timeout = clock_->wait_for(timers_.next_due());
     // Tasks that nothing seems to be able to wake: worth a look, once, after a moment.
-    bool quiet = tasks_ != nullptr && quiet_at_ != tasks_made_ && nothing_pending();
+    bool quiet = has_tasks() && quiet_at_ != tasks_made_ && nothing_pending();
     if (quiet) timeout = quiet_before_a_look;
     if (timeout != Duration::zero()) {
         // Who posts looks at sleeping_ after its push, this looks at the pushes after its store: one of the two sees.
@@ -351,15 +347,15 @@ void EventLoop::signal_arrived() noexcept {
 bool EventLoop::cancel_all_tasks(int turns_max) {
     check_thread("EventLoop::cancel_all_tasks");
     std::uint32_t asked = tasks_made_ - std::uint32_t{INT32_MAX};  // the newest of those that were
-    for (int turn = 0; tasks_ != nullptr && turn < turns_max; ++turn) {
-        for (TaskBase* task = tasks_; task != nullptr && task->is_newer_than(asked); task = task->next_task()) {
+    for (int turn = 0; has_tasks() && turn < turns_max; ++turn) {
+        for (TaskBase* task = first_task(); task != nullptr && task->is_newer_than(asked); task = task->next_task()) {
             task->request_cancel();
         }
         asked = tasks_made_;
         if (!may_go_on()) break;
         run_once();
     }
-    return tasks_ == nullptr;
+    return !has_tasks();
 }
 
 // Something is ready, or is to come: else a turn would block until another thread or a signal came, perhaps for ever.
@@ -370,7 +366,7 @@ bool EventLoop::may_go_on() const noexcept {
 
 std::size_t EventLoop::task_count() const noexcept {
     std::size_t count = 0;
-    for (TaskBase* task = tasks_; task != nullptr; task = task->next_task()) ++count;
+    for (TaskBase* task = first_task(); task != nullptr; task = task->next_task()) ++count;
     return count;
 }
 

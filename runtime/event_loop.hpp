@@ -215,7 +215,7 @@ public:
     bool cancel_all_tasks(int turns_max = 1000);
     std::size_t task_count() const noexcept;
     // All that are not done, the newest first, chained by next_task().
-    TaskBase* first_task() const noexcept { return tasks_; }
+    TaskBase* first_task() const noexcept { return TaskBase::newest(*this); }
     bool debug() const noexcept { return debug_ != nullptr; }
     // How long ago the task began to wait, as far as a turn's beginning; debug mode only, else zero.
     Duration waited_for(const TaskBase& task) noexcept;
@@ -227,11 +227,23 @@ public:
     template <class T>
     Task<T> create_task_unchecked(Coro<T>&& body, Start when = Start::soon,
                                   std::source_location made_at = std::source_location::current()) {
-        if (when == Start::soon) [[likely]] {
+        if (when == Start::soon && TaskBase::starts_plainly(*this)) [[likely]] {
             if (auto* state = detail::TaskState<T>::make_plainly(*this, std::move(body), made_at)) [[likely]]
                 return Task<T>(*state);
         }
         return create_task_otherwise(std::move(body), when, made_at);
+    }
+    // The same for one of many: `plainly` is TaskBase::starts_plainly, asked once. The caller is to release it.
+    template <class T>
+    FutureBase& create_child(Coro<T>&& body, bool plainly,
+                             std::source_location made_at = std::source_location::current()) {
+        if (plainly) [[likely]] {
+            if (auto* state = detail::TaskState<T>::make_plainly(*this, std::move(body), made_at)) [[likely]] {
+                state->retain();
+                return *state;
+            }
+        }
+        return create_task_otherwise(std::move(body), Start::soon, made_at).give_away();
     }
     Reactor& reactor() noexcept {
         asked_.poll = true;

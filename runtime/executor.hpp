@@ -115,7 +115,7 @@ class Executor {
 public:
     explicit Executor(ThreadPool::Options options) : options_(options), pool_(options) {}
 
-    // On a simulated loop there are no threads: the job runs on the loop's own, later.
+    // On a simulated loop: later, on a thread of its own that takes turns with the loop's.
     void submit(EventLoop& loop, LoopJob& job);
     // No job is on its way.
     bool idle() const noexcept { return jobs_ == 0; }

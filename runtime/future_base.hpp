@@ -55,15 +55,17 @@ public:
     }
 
     void add_waiter(Waiter& waiter) noexcept {
+        if (last_waiter_ == nullptr) return add_first_waiter(waiter);
         assert(!waiter.linked() && !done());
         Waiter* last = std::exchange(last_waiter_, &waiter);
-        if (last == nullptr) {
-            waiter.next = waiter.previous = &waiter;
-        } else {
-            waiter.next = std::exchange(last->next, &waiter);
-            waiter.previous = last;
-            waiter.next->previous = &waiter;
-        }
+        waiter.next = std::exchange(last->next, &waiter);
+        waiter.previous = last;
+        waiter.next->previous = &waiter;
+    }
+    // Of a future that nobody else waits for, as of one that was made just now.
+    void add_first_waiter(Waiter& waiter) noexcept {
+        assert(!waiter.linked() && !done() && last_waiter_ == nullptr);
+        last_waiter_ = waiter.next = waiter.previous = &waiter;
     }
     void remove_waiter(Waiter& waiter) noexcept {
         if (waiter.linked()) unlink(waiter);

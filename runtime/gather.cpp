@@ -60,7 +60,7 @@ void GatherWait::leave_children() noexcept {
 void GatherWait::end_children() noexcept {
     leave_children();
     for (GatherChild& child : children()) child.~GatherChild();
-    count_ = 0;
+    end_ = children_;
 }
 
 }  // namespace stepwise::detail

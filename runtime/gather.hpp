@@ -79,13 +79,18 @@ protected:
     // Before the first child: room for all of them, which stays until end_children().
     void use(void* room) noexcept {
         end_children();  // of an earlier await
-        children_ = static_cast<GatherChild*>(room);
+        children_ = end_ = static_cast<GatherChild*>(room);
         over_ = false;
         failed_ = nullptr;
     }
+    // The same for so many tasks that are to be made now: add_new.
+    void use(void* room, std::size_t count) noexcept {
+        use(room);
+        running_ = count;
+    }
     // One more to wait for. Takes over a reference.
     void add(FutureBase& future) noexcept {
-        GatherChild& child = *std::construct_at(children_ + count_++, *this, future);
+        GatherChild& child = *std::construct_at(end_++, *this, future);
         if (future.done()) {
             over_ |= count_done(future);
         } else {
@@ -93,9 +98,11 @@ protected:
             ++running_;
         }
     }
+    // The same for a task that was made just now, and is counted already.
+    void add_new(FutureBase& task) noexcept { task.add_first_waiter(*std::construct_at(end_++, *this, task)); }
     // Returns whether to suspend.
     bool wait_for_children(std::source_location where) noexcept;
-    std::span<GatherChild> children() const noexcept { return {children_, count_}; }
+    std::span<GatherChild> children() const noexcept { return {children_, end_}; }
     // Throws what the await is to throw, if anything.
     void check();
     void check_cancelled() const {
@@ -131,7 +138,7 @@ private:
     std::size_t running_ = 0;
     FutureBase* failed_ = nullptr;
     GatherChild* children_ = nullptr;
-    std::size_t count_ = 0;
+    GatherChild* end_ = nullptr;
 };
 
 template <class... Ts>
@@ -157,8 +164,9 @@ private:
     template <std::size_t... Index>
     void start(EventLoop& loop, std::index_sequence<Index...>) {
         (std::get<Index>(bodies_).check_unstarted(), ...);
-        use(room_.data());
-        (add(loop.create_task_unchecked(std::move(std::get<Index>(bodies_))).give_away()), ...);
+        use(room_.data(), sizeof...(Ts));
+        [[maybe_unused]] const bool plainly = TaskBase::starts_plainly(loop);
+        (add_new(loop.create_child(std::move(std::get<Index>(bodies_)), plainly)), ...);
     }
     template <std::size_t... Index>
     std::tuple<Stored<Ts>...> results(std::index_sequence<Index...>) {
@@ -197,8 +205,9 @@ private:
     void start(EventLoop& loop) {
         if (!children().empty()) throw_coro_started();
         for (const Coro<T>& body : bodies_) body.check_unstarted();
-        use(room_.make(bodies_.size()));
-        for (Coro<T>& body : bodies_) add(loop.create_task_unchecked(std::move(body)).give_away());
+        use(room_.make(bodies_.size()), bodies_.size());
+        const bool plainly = TaskBase::starts_plainly(loop);
+        for (Coro<T>& body : bodies_) add_new(loop.create_child(std::move(body), plainly));
         bodies_.clear();
     }
 

@@ -1,11 +1,11 @@
 #include <stepwise/runtime/loop_group.hpp>
 #include <stepwise/runtime/reactor/simulation.hpp>
+#include <stepwise/runtime/thread.hpp>
 
 #include <future>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
-#include <thread>
 #include <utility>
 
 namespace stepwise {
@@ -14,19 +14,26 @@ struct LoopGroup::Slot {
     std::mutex mutex;           // the loop does not end while somebody posts
     EventLoop* loop = nullptr;  // while it takes posts
     Task<void>* main = nullptr;
-    std::thread thread;
+    Thread thread;
 };
 
 // All stand, or none runs. Lives as long as start() or run(), or the threads that they could not let go.
 struct LoopGroup::Start {
-    Start(std::size_t loops, std::size_t first_thread) : stands(loops), first(first_thread) {}
+    Start(std::size_t loops, std::size_t first_thread)
+        : stands(loops),
+          first(first_thread),
+          takes_turns(first_thread < loops && detail::simulated_threads() != nullptr) {}
 
     // By the thread that starts them, once.
     void decide() {
         if (std::exchange(decided, true)) return;
         try {
             if (failure == nullptr) {
-                for (std::promise<void>& one : stands) one.get_future().get();
+                for (std::promise<void>& one : stands) {
+                    std::future<void> stood = one.get_future();
+                    this_thread::wait(stood);
+                    stood.get();
+                }
             }
         } catch (...) {
             failure = std::current_exception();
@@ -34,8 +41,17 @@ struct LoopGroup::Start {
         go.set_value(failure == nullptr);
     }
 
+    void wait_until_decided() const {
+        if (takes_turns) {
+            this_thread::wait(may_go);
+        } else {
+            may_go.wait();
+        }
+    }
+
     std::vector<std::promise<void>> stands;
-    std::size_t first;  // loops before it belong to the thread that starts the others
+    std::size_t first;       // loops before it belong to the thread that starts the others
+    const bool takes_turns;  // with that thread: a loop may be simulated where it is not
     std::promise<bool> go;
     std::shared_future<bool> may_go = go.get_future().share();
     std::exception_ptr failure;
@@ -77,7 +93,7 @@ std::shared_ptr<LoopGroup::Start> LoopGroup::start_threads(Main main, std::size_
     auto start = std::make_shared<Start>(size(), first);
     try {
         for (std::size_t index = first; index < size(); ++index) {
-            slots_[index]->thread = std::thread([this, index, start] { run_loop(index, *start); });
+            slots_[index]->thread = Thread([this, index, start] { run_loop(index, *start); });
         }
     } catch (...) {
         start->failure = std::current_exception();
@@ -168,9 +184,14 @@ void LoopGroup::run_main(EventLoop& loop, std::size_t index, Start& start) {
         Slot& slot;
         ~CancelRest() {
             slot.main = nullptr;
-            loop.cancel_all_tasks();
+            try {
+                loop.cancel_all_tasks();
+            } catch (...) {
+                loop.call_exception_handler(std::current_exception(), "LoopGroup, as it cancelled what was left");
+            }
         }
     } cancel_rest{loop, slot};
+    start.wait_until_decided();
     if (start.may_go.get()) loop.run_until_complete<void>(*main);
 }
 

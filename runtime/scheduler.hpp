@@ -17,6 +17,12 @@ class TaskBase;
 struct CallFrame;
 class Scheduler;
 
+// A place in the circle of a loop's tasks, which the loop closes itself.
+struct TaskLink {
+    TaskLink* newer = this;
+    TaskLink* older = this;
+};
+
 namespace detail {
 
 inline constinit thread_local char thread_marker = 0;
@@ -38,6 +44,7 @@ public:
             trace::pushed(*tracer_, node);
     }
 
+    bool has_tasks() const noexcept { return tasks_.older != &tasks_; }
     TaskBase* current_task() const noexcept { return current_task_; }
     // The loop is being closed: what is taken from the ready queue is destroyed, not run.
     bool discarding() const noexcept { return discarding_; }
@@ -68,7 +75,7 @@ protected:
     CallFrame* next_frame_ = nullptr;  // of the step that runs: the frame that is called, or returned to
     int budget_ = 0;                   // of the step that runs
     int eager_depth_ = 0;              // steps that run inside of another one
-    TaskBase* tasks_ = nullptr;        // all that are not done, newest first
+    TaskLink tasks_;                   // all that are not done: the newest is the one that is older than this
     std::uint32_t tasks_made_ = 0;
     std::uint32_t turn_ms_ = 0;  // when this turn began, from the loop's own beginning; kept in debug mode only
     bool discarding_ = false;

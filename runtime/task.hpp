@@ -36,15 +36,18 @@ public:
     // `body` has not been started.
     void begin(Coro<T>&& body, Start when) noexcept {
         auto root = body.release();
-        this->start(root, root.promise(), when);
+        this->enter(root, root.promise());
+        this->start(when);
     }
-    // Both, for Start::soon, where nothing stands out: no slow path, and so no stack frame. nullptr: not so here.
+    // Both, for Start::soon and what starts_plainly: no slow path, and so no stack frame. nullptr: no room at hand.
     static TaskState* make_plainly(Scheduler& scheduler, Coro<T>&& body, std::source_location made_at) noexcept {
-        if (scheduler.tracer() != nullptr || !TaskState::inherits_nothing(scheduler)) return nullptr;
+        assert(TaskState::starts_plainly(scheduler));
         void* memory = frame_pool::take(sizeof(TaskState));
         if (memory == nullptr) return nullptr;
+        auto root = body.release();
         auto* state = ::new (memory) TaskState(scheduler, made_at);
-        state->begin(std::move(body), Start::soon);
+        state->enter(root, root.promise());
+        state->start_plainly();
         return state;
     }
 
@@ -72,23 +75,25 @@ private:
     }
 
     void end_with_result() noexcept {
-        using FrameEnd = TaskBase::FrameEnd;
-        using State = FutureBase::State;
-        if (this->frame_end() == FrameEnd::returned) take_value();
-        FrameEnd how = this->frame_end();
-        this->end(how == FrameEnd::returned ? State::result
-                  : how == FrameEnd::failed ? State::exception
-                                            : State::cancelled);
+        if (!this->returned() || !take_value()) [[unlikely]]
+            return end_without_result();
+        this->end(FutureBase::State::result);
     }
-    void take_value() noexcept {
+    [[gnu::noinline]] void end_without_result() noexcept {
+        this->end(this->was_cancelled() ? FutureBase::State::cancelled : FutureBase::State::exception);
+    }
+    // False: its move has thrown.
+    bool take_value() noexcept {
         if constexpr (!std::is_void_v<T>) {
             auto root = std::coroutine_handle<Promise<T>>::from_address(this->root_frame().address());
             try {
                 this->emplace(std::move(root.promise().value));
             } catch (...) {
                 this->frame_failed(root.promise(), std::current_exception());
+                return false;
             }
         }
+        return true;
     }
 };
 

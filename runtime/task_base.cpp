@@ -58,8 +58,7 @@ void TaskBase::tell_suspended() noexcept {
     if (scheduler().tracer() != nullptr) trace::awaits(*scheduler().tracer(), *this);
 }
 
-// Told, or eagerly.
-void TaskBase::start_otherwise(Start when) noexcept {
+void TaskBase::start(Start when) noexcept {
     if (scheduler().tracer() != nullptr) {
         set_traced();
         trace::task_made(*scheduler().tracer(), *this);

@@ -15,6 +15,7 @@
 
 #include <cassert>
 #include <coroutine>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <source_location>
@@ -37,6 +38,9 @@ struct CallFrame {
     std::source_location at;  // before the start: the function; then: where in it the last await suspended
 };
 
+// Of a promise, whose frame begins two pointers before it.
+inline constexpr std::size_t frame_alignment_max = 2 * sizeof(void*);
+
 class CancelShield;
 
 namespace detail {
@@ -50,7 +54,7 @@ void note_failed_frame(const CallFrame& frame, const std::exception_ptr& error) 
 // that finds eager_depth_max others under way on the machine stack is put off to the next turn.
 enum class Start : std::uint8_t { soon, eagerly };
 
-class TaskBase : public FutureBase, public ReadyNode {
+class TaskBase : public FutureBase, public ReadyNode, private TaskLink {
 public:
     // Frames that a step resumes, and awaits that finish at once, before the task lets others run (law 8). The await of
     // a Coro counts twice: its begin, and its end.
@@ -77,6 +81,11 @@ public:
     int cancelling_in_all() const noexcept;
     std::string cancel_reason() const;
     const CancelShield* innermost_shield() const noexcept { return shield_; }
+
+    // Whether what is made and queued now inherits nothing, and nobody is told of it.
+    static bool starts_plainly(const Scheduler& scheduler) noexcept {
+        return scheduler.tracer() == nullptr && inherits_nothing(scheduler);
+    }
 
     // For awaiters, from await_suspend, on this task's own step:
     // True: do not wait, throw CancelledError from await_resume.
@@ -145,7 +154,9 @@ public:
 
     Scheduler& task_scheduler() const noexcept { return scheduler(); }
     bool suspended() const noexcept { return waiting_for_ != nullptr; }
-    TaskBase* next_task() const noexcept { return next_task_; }
+    // The next older one of its loop's, or nullptr.
+    TaskBase* next_task() const noexcept { return task_at(scheduler(), older); }
+    static TaskBase* newest(const Scheduler& loop) noexcept { return task_at(loop, loop.tasks_.older); }
 
     // For those who look at it from outside: what it waits for, its innermost frame, and when that began.
     const Suspension* waiting_for() const noexcept { return waiting_for_; }
@@ -157,7 +168,10 @@ public:
 
 protected:
     TaskBase(Scheduler& scheduler, Destroy destroy, ReadyNode::Run run_step, std::source_location made_at) noexcept
-        : FutureBase(scheduler, destroy, made_at, true), ReadyNode(run_step), id_(++scheduler.tasks_made_) {}
+        : FutureBase(scheduler, destroy, made_at, true),
+          ReadyNode(run_step),
+          TaskLink{nullptr, nullptr},
+          id_(++scheduler.tasks_made_) {}
     ~TaskBase() { assert(waiting_for_ == nullptr); }
 
     bool ends_plainly() const noexcept { return FutureBase::ends_plainly() && extras_ == nullptr; }
@@ -168,24 +182,26 @@ protected:
         return scheduler.current_task_ == nullptr || scheduler.current_task_->extras_ == nullptr;
     }
     void inherit();
+    static std::coroutine_handle<> handle_of(CallFrame& frame) noexcept {
+        return std::coroutine_handle<CallFrame>::from_promise(frame);
+    }
 
-    // Counts among the loop's tasks from here on, and is queued for its first step, or takes it now.
-    void start(std::coroutine_handle<> root, CallFrame& frame, Start when) noexcept {
+    // Counts among the loop's tasks from here on.
+    void enter(std::coroutine_handle<> root, CallFrame& frame) noexcept {
         root_.frame = root;
         frame.task = this;
         frame.owner = &root_;
         leaf_ = &frame;
         Scheduler& loop = scheduler();
-        next_task_ = loop.tasks_;
-        if (next_task_ != nullptr) next_task_->previous_task_ = this;
-        loop.tasks_ = this;
+        newer = &loop.tasks_;
+        older = loop.tasks_.older;
+        older->newer = loop.tasks_.older = this;
         retain();  // the loop's own reference, until the task is done
-        if (when == Start::soon && loop.tracer() == nullptr) [[likely]] {
-            loop.ready_.push(*this);
-        } else {
-            start_otherwise(when);
-        }
     }
+    // Is queued for its first step, where starts_plainly.
+    void start_plainly() noexcept { scheduler().ready_.push(*this); }
+    // The same, told if somebody wants to know; or takes it now.
+    void start(Start when) noexcept;
 
     // One step. True: the root frame has ended, and the heir is to take its result and then call end().
     [[gnu::always_inline]] bool step() noexcept {
@@ -200,7 +216,7 @@ protected:
         loop.budget_ = awaits_per_step_max;
         do {
             loop.next_frame_ = nullptr;
-            leaf_->owner->frame.resume();
+            handle_of(*leaf_).resume();
             if (loop.next_frame_ == nullptr) {
                 loop.current_task_ = nullptr;
                 return leaf_ == nullptr;
@@ -220,14 +236,13 @@ protected:
         release();
     }
 
-    using FutureBase::FrameEnd;
-    FrameEnd frame_end() const noexcept { return frame_end_; }
+    bool returned() const noexcept { return frame_end_ == FrameEnd::returned; }
+    bool was_cancelled() const noexcept { return frame_end_ == FrameEnd::cancelled; }
     std::coroutine_handle<> root_frame() const noexcept { return root_.frame; }
 
 private:
     friend class CancelShield;
 
-    void start_otherwise(Start when) noexcept;
     bool queue_again() noexcept;
     void run_inside() noexcept;
     void tell_suspended() noexcept;
@@ -235,8 +250,11 @@ private:
     void interrupt_wait() noexcept;
     void destroy_frames() noexcept;
     void leave_tasks() noexcept {
-        (previous_task_ == nullptr ? scheduler().tasks_ : previous_task_->next_task_) = next_task_;
-        if (next_task_ != nullptr) next_task_->previous_task_ = previous_task_;
+        newer->older = older;
+        older->newer = newer;
+    }
+    static TaskBase* task_at(const Scheduler& loop, TaskLink* link) noexcept {
+        return link == &loop.tasks_ ? nullptr : static_cast<TaskBase*>(link);
     }
     bool may_step() noexcept;
     bool step_traced() noexcept;
@@ -246,8 +264,6 @@ private:
     std::uint32_t since_ms_ = 0;
     CallFrame* leaf_ = nullptr;  // the innermost frame, or none: the root has returned, or was destroyed
     Suspension* waiting_for_ = nullptr;
-    TaskBase* next_task_ = nullptr;
-    TaskBase* previous_task_ = nullptr;
     detail::TaskExtras* extras_ = nullptr;  // what few tasks have
     CancelShield* shield_ = nullptr;        // the innermost
     FrameOwner root_;

@@ -1,5 +1,6 @@
-// Counts what a test program allocates, by an operator new of its own. Included by one source of a program. Where a
-// sanitizer brings its own, and turns the frame pool off, COUNTS_ALLOCATIONS is 0 and nothing is counted.
+// Counts what a test program allocates, by an operator new of its own, and lets one allocation fail where a test asks
+// for that. Included by one source of a program. Where a sanitizer brings its own, and turns the frame pool off,
+// COUNTS_ALLOCATIONS is 0 and nothing is counted.
 #pragma once
 
 #include <stepwise/runtime/frame_pool.hpp>
@@ -11,16 +12,18 @@
 #define COUNTS_ALLOCATIONS 1
 
 inline long allocations = 0;
+inline long failing_allocation = 0;  // its number, as they are counted; 0: none fails
 
 void* operator new(std::size_t bytes) {
-    ++allocations;
+    if (++allocations == failing_allocation) throw std::bad_alloc();
     if (void* memory = std::malloc(bytes)) return memory;
     throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept {
+// Inlined where something was allocated, g++ takes free() for a mistake.
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
     std::free(memory);
 }
-void operator delete(void* memory, std::size_t) noexcept {
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
     std::free(memory);
 }
 #else

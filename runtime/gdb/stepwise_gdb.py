@@ -105,10 +105,11 @@ def loop_of(expression):
 
 def tasks_of(loop):
     """The oldest first."""
-    found, task = [], loop["tasks_"]
-    while task:
-        found.append(task.dereference())
-        task = task["next_task_"]
+    found, circle, link = [], loop["tasks_"], loop["tasks_"]["older"]
+    task_pointer = gdb.lookup_type("stepwise::TaskBase").pointer()
+    while link != circle.address:
+        found.append(link.cast(task_pointer).dereference())
+        link = link["older"]
     return found[::-1]
 
 
@@ -165,7 +166,7 @@ def text_of_future(future):
 
 
 def text_of_gather(wait):
-    first, count = wait["children_"], int(wait["count_"])
+    first, count = wait["children_"], int(wait["end_"] - wait["children_"])
     futures = [text_of_future(first[index]["future"].referenced_value()) for index in range(min(count, 5))]
     return ", ".join(futures) + (f" and {count - 5} more" if count > 5 else "")
 

@@ -40,6 +40,27 @@ void Network::changed(Socket& socket) {
     changed_.push_back(socket.shared_from_this());
 }
 
+namespace {
+
+bool is_for(const Socket& socket, const void* reactor) noexcept {
+    return socket.reactor == nullptr || socket.reactor == reactor;
+}
+
+}  // namespace
+
+std::vector<std::shared_ptr<Socket>> Network::take_changed(const void* reactor) {
+    std::vector<std::shared_ptr<Socket>> taken;
+    for (const std::shared_ptr<Socket>& socket : changed_) {
+        if (is_for(*socket, reactor)) taken.push_back(socket);
+    }
+    std::erase_if(changed_, [reactor](const auto& socket) { return is_for(*socket, reactor); });
+    return taken;
+}
+
+bool Network::has_changed(const void* reactor) const noexcept {
+    return std::ranges::any_of(changed_, [reactor](const auto& socket) { return is_for(*socket, reactor); });
+}
+
 // ---- time on the way
 
 Duration Network::latency() {

@@ -47,9 +47,11 @@ public:
     // When a piece that leaves now arrives; `line_free` is when the line has taken what was sent before.
     TimePoint arrival_of(std::size_t bytes, TimePoint& line_free);
     Duration latency();
-    // The program may have become able to read or write: the reactor looks at it in its next wait.
+    // The program may have become able to read or write: the socket's reactor looks at it in its next wait.
     void changed(Socket& socket);
-    std::vector<std::shared_ptr<Socket>> take_changed() noexcept { return std::exchange(changed_, {}); }
+    // Of the sockets of this reactor, and of those that no reactor has used yet.
+    std::vector<std::shared_ptr<Socket>> take_changed(const void* reactor);
+    bool has_changed(const void* reactor) const noexcept;
 
     // Of TCP, by a connection's attempts.
     void ask_to_connect(Socket& socket);

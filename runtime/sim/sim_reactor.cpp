@@ -1,8 +1,8 @@
 // The reactor on a simulated world: an operation is tried at once, and again when its socket has changed.
 //
-// `wait` does not wait: it jumps to the next happening, until something completes or its time is over. Where nothing
-// can happen any more and there is no limit it throws: a real loop would stand still for ever. Invariant: no user code
-// runs within wait() but jobs of the executor, which know nothing of descriptors.
+// `wait` gives the turn to other threads of its world, if there are any, or jumps to the next happening, until
+// something completes or its time is over. Where nothing can happen any more and there is no limit it throws: a real
+// loop would stand still for ever. Invariant: no user code runs within wait() but that of other threads.
 #include <stepwise/runtime/sim/streams.hpp>
 
 #include <fcntl.h>
@@ -46,13 +46,14 @@ Operation*& list_of(Socket& socket, OperationKind kind) noexcept {
 class SimReactor final : public Reactor {
 public:
     SimReactor(ReactorHost& host, const ReactorOptions& options)
-        : world_(host, with_environment(options.sim)),
+        : seat_(host, options.sim),
+          world_(seat_.world()),
           streams_(world_, host, options.receive_block_bytes),
           lots_(world_.network.options.seed) {}
     ~SimReactor() override { assert(waiting_ == 0 && "operations are cancelled or abandoned before the reactor ends"); }
 
     std::string_view name() const noexcept override { return "sim"; }
-    Simulation* simulation() noexcept override { return &world_; }
+    Simulation* simulation() noexcept override { return &seat_; }
 
     bool submit(Operation& operation) override;
     void cancel(Operation& operation) noexcept override;
@@ -75,12 +76,15 @@ public:
     int send_now(int socket, const msghdr& message) noexcept override;
 
     void wait(std::optional<Duration> timeout) override;
-    bool idle() const noexcept override { return waiting_ == 0 && streams_.started() == 0 && !world_.has_jobs(); }
+    bool idle() const noexcept override {
+        return waiting_ == 0 && streams_.started() == 0 && seat_.has_nothing_to_do();
+    }
     void wake() noexcept override { woken_.store(true); }
 
 private:
     class OfDisk;
 
+    // The socket, which is this reactor's from here on.
     std::shared_ptr<Socket> checked(int fd, const char* call) const;
     bool submit_to_disk(Operation& operation, const std::shared_ptr<OpenFile>& file);
     int attempt(Socket& socket, const Operation& operation);
@@ -89,7 +93,8 @@ private:
     void take_out(Operation& operation) noexcept;
     void finish(Operation& operation, int result) noexcept;
 
-    World world_;
+    Seat seat_;
+    World& world_;
     Streams streams_;
     SeededRandom lots_;
     std::size_t waiting_ = 0;  // operations that were not tried with success yet
@@ -99,7 +104,10 @@ private:
 
 std::shared_ptr<Socket> SimReactor::checked(int fd, const char* call) const {
     std::shared_ptr<Socket> socket = world_.socket_at(fd);
-    if (socket != nullptr) return socket;
+    if (socket != nullptr) {
+        socket->reactor = this;
+        return socket;
+    }
     throw std::logic_error(fmt::format(
         "{} on descriptor {} cannot be simulated: only sockets, pipes and files that were made on the simulator are",
         call, fd));
@@ -262,7 +270,7 @@ void SimReactor::retry(Socket& socket, Operation*& list) {
 
 // In an order that the seed chooses, as the kernel reports in an order of its own.
 void SimReactor::look_at_changed() {
-    std::vector<std::shared_ptr<Socket>> changed = world_.network.take_changed();
+    std::vector<std::shared_ptr<Socket>> changed = world_.network.take_changed(this);
     for (std::size_t left = changed.size(); left > 1; --left) std::swap(changed[left - 1], changed[lots_.below(left)]);
     for (const std::shared_ptr<Socket>& socket : changed) {
         socket->told_changed = false;
@@ -281,23 +289,15 @@ void SimReactor::wait(std::optional<Duration> timeout) {
     const TimePoint began = timeline.present();
     const bool blocks = !timeout || *timeout > Duration::zero();
     TimePoint limit = !timeout || *timeout > TimePoint::max() - began ? TimePoint::max() : began + *timeout;
-    if (!blocks && !world_.has_own_clock()) limit = began + moment;
+    if (!blocks && !seat_.has_own_clock()) limit = began + moment;
+    const auto is_ready = [this] { return progressed_ || woken_ || world_.network.has_changed(this); };
+    // A loop that always has something to do must not keep the others from their turns, and takes time.
+    if (!world_.turns.alone()) world_.turns.wait(timeline.now(), is_ready);
     for (;;) {
         timeline.run_due();
         look_at_changed();
         if (progressed_ || woken_.exchange(false) || limit <= timeline.present()) return;
-        std::optional<TimePoint> next = timeline.next_due();
-        if (!next && limit == TimePoint::max()) {
-            throw std::logic_error(
-                "the simulated world is at rest: nothing is on its way and no timer runs, so that nothing can wake "
-                "what "
-                "waits here; a real loop would wait for ever");
-        }
-        if (next && *next <= limit) {
-            timeline.jump_to(*next);
-        } else {
-            timeline.jump_to(limit);
-        }
+        world_.turns.wait(limit, is_ready);
     }
 }
 

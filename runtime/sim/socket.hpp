@@ -95,7 +95,8 @@ public:
     int attempts = 0;
     bool refused = false;
 
-    // The reactor's: operations that wait, first come first served, linked through Operation::next.
+    const void* reactor = nullptr;  // that has used it last
+    // That reactor's: operations that wait, first come first served, linked through Operation::next.
     Operation* readers = nullptr;
     Operation* writers = nullptr;
     Operation* polls = nullptr;

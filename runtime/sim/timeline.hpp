@@ -1,8 +1,8 @@
 // Virtual time and what is to happen in it. Nothing waits: the reactor jumps from one happening to the next.
 //
-// Happenings of the same instant come in an order that the seed chooses. What happens may add more; it runs no code of
-// the program but jobs of its executor. Each look at the clock costs 100 virtual ns, so that a program that spins until
-// some time has passed comes to an end. One thread.
+// Happenings of the same instant come in an order that the seed chooses. What happens may add more, and begin
+// threads; it runs no code of the program itself. Each look at the clock costs 100 virtual ns, so that a program that
+// spins until some time has passed comes to an end. It belongs to the thread whose turn it is.
 #pragma once
 
 #include <stepwise/runtime/clock.hpp>

@@ -1,4 +1,3 @@
-#include <stepwise/runtime/event_loop.hpp>
 #include <stepwise/runtime/sim/world.hpp>
 #include <stepwise/runtime/unique_fd.hpp>
 
@@ -11,13 +10,13 @@
 
 namespace stepwise::sim {
 
-World::World(ReactorHost& host, const Options& options)
-    : host_(host),
-      options_(options),
+World::World(const Options& options)
+    : options_(options),
       random_(options.seed),
+      entropy_(random_.branch(3)),
       times_(random_.branch(4)),
-      outer_(std::exchange(detail::simulated_calls, this)),
       timeline(random_.branch(5)),
+      turns(timeline, random_.branch(6)),
       faults(options_, random_),
       network(options_, timeline, faults, random_),
       disk(options_, faults) {
@@ -27,51 +26,12 @@ World::World(ReactorHost& host, const Options& options)
 World::~World() {
     timeline.clear();
     for (const std::shared_ptr<Visitor>& visitor : visitors_) visitor->let_go();
-    detail::simulated_calls = outer_;
     // What the descriptors hold belongs to the network, which ends before them.
     descriptors_.clear();
 }
 
-void World::use_foreign_clock() noexcept {
-    own_clock_ = false;
+void World::arrive_at_once() noexcept {
     if (!options_.latency) network.set_at_once(true);
-}
-
-World& world() {
-    Simulation* simulation = EventLoop::current().simulation();
-    if (simulation == nullptr) throw std::logic_error("sim::world: this loop is not simulated");
-    return static_cast<World&>(*simulation);
-}
-
-// ---- jobs of the executor
-
-class World::RunsJob final : public Happening {
-public:
-    RunsJob(World& world, Job& job) noexcept : world_(world), job_(&job) {}
-
-    void happen(unsigned) override {
-        // Unless the loop has taken it back.
-        if (std::erase(world_.jobs_, job_) != 0) world_.host_.run_job(*job_);
-    }
-
-private:
-    World& world_;
-    Job* job_;
-};
-
-void World::run_later(Job& job) {
-    jobs_.push_back(&job);
-    TimePoint due = timeline.present() + times_.between(options_.job_time.low, options_.job_time.high);
-    timeline.add(due, std::make_shared<RunsJob>(*this, job), 0);
-}
-
-Job* World::take_jobs() noexcept {
-    Job* list = nullptr;
-    for (; !jobs_.empty(); jobs_.pop_back()) {
-        jobs_.back()->next_job = list;
-        list = jobs_.back();
-    }
-    return list;
 }
 
 // ---- rules

@@ -1,8 +1,9 @@
 // A simulated machine and its network: what `STEPWISE_REACTOR=sim` gives a loop instead of the kernel's.
 //
-// One thread has one, for its loop: server and clients live in that loop together. Descriptors are real numbers, of
-// sockets that are never bound or connected, so that whatever a program asks of them by itself does no harm. A test may
-// change the rules while it runs: sim::world().network.partition("10.0.0.7").
+// A loop has one, where server and clients live together; threads that are started in it, and their loops, are in it,
+// too, and take turns. It ends with the last of them. Descriptors are real numbers, of sockets that are never bound or
+// connected, so that whatever a program asks of them by itself does no harm. A test may change the rules while it runs:
+// sim::world().network.partition("10.0.0.7").
 #pragma once
 
 #include <stepwise/runtime/calls.hpp>
@@ -10,18 +11,24 @@
 #include <stepwise/runtime/reactor/simulation.hpp>
 #include <stepwise/runtime/sim/disk.hpp>
 #include <stepwise/runtime/sim/network.hpp>
+#include <stepwise/runtime/sim/turns.hpp>
 #include <stepwise/runtime/sim/visitor.hpp>
 
+#include <list>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+namespace stepwise {
+class EventLoop;
+}
+
 namespace stepwise::sim {
 
-class World final : public Simulation, public SimulatedCalls {
+class World final : public SimulatedCalls, public SimulatedThreads, public std::enable_shared_from_this<World> {
 public:
-    World(ReactorHost& host, const Options& options);
+    explicit World(const Options& options);
     ~World();
     World(const World&) = delete;
     World& operator=(const World&) = delete;
@@ -42,16 +49,18 @@ public:
     void adopt_listener(int fd);
     // The descriptor of an accepted connection, or minus an errno.
     int give_descriptor(const std::shared_ptr<Socket>& socket, int flags);
-    bool has_jobs() const noexcept { return !jobs_.empty(); }
-    // Whether the loop's clock is this timeline.
-    bool has_own_clock() const noexcept { return own_clock_; }
+    // For a loop of its own.
+    std::uint64_t entropy_seed() noexcept { return entropy_.next(); }
+    Duration job_time() noexcept { return times_.between(options_.job_time.low, options_.job_time.high); }
+    // Pieces take no time on their way, unless the options say how long.
+    void arrive_at_once() noexcept;
 
-    Clock& clock() noexcept override { return timeline; }
-    void use_foreign_clock() noexcept override;
-    std::uint64_t entropy_seed() noexcept override { return random_.branch(3).next(); }
-    void run_later(Job& job) override;
-    Job* take_jobs() noexcept override;
-    bool on_own_thread() const noexcept override { return detail::simulated_calls == this; }
+    TimePoint now() noexcept override { return timeline.now(); }
+    void sleep_for(Duration duration) override;
+    void wait(TimePoint due, const std::function<bool()>& is_ready, bool for_an_end) override {
+        turns.wait(due, is_ready, for_an_end);
+    }
+    std::thread start(std::function<void()> body) override;
 
     bool owns(int fd) const noexcept override;
     void closing(int fd) noexcept override;
@@ -82,7 +91,6 @@ private:
         std::shared_ptr<Socket> socket;
         std::shared_ptr<OpenFile> file;
     };
-    class RunsJob;
 
     // Throws nothing: a descriptor that is none of ours is a mistake of the caller's.
     Socket& at(int fd) const noexcept { return *descriptors_[static_cast<std::size_t>(fd)].socket; }
@@ -90,25 +98,78 @@ private:
     Descriptor& place(int fd);
     int pair_of(Socket::Kind kind, int flags, int ends[2]);
 
-    ReactorHost& host_;
     const Options options_;
     SeededRandom random_;
+    SeededRandom entropy_;
     SeededRandom times_;
     std::vector<Descriptor> descriptors_;
     std::map<std::string, std::vector<std::string>, std::less<>> hosts_;
-    std::vector<Job*> jobs_;
-    SimulatedCalls* outer_;
-    bool own_clock_ = true;
     std::vector<std::shared_ptr<Visitor>> visitors_;
 
 public:
     Timeline timeline;
+    Turns turns;
     Faults faults;
     Network network;
     Disk disk;
 };
 
-// Of the loop that runs on this thread. std::logic_error if that is no simulation.
+// While it lasts, this thread's calls are the world's.
+class Inside {
+public:
+    explicit Inside(World& world) noexcept : outer_(std::exchange(detail::simulated_calls, &world)) {}
+    Inside(const Inside&) = delete;
+    Inside& operator=(const Inside&) = delete;
+    ~Inside() { detail::simulated_calls = outer_; }
+
+private:
+    SimulatedCalls* outer_;
+};
+
+// The world that a thread brings its loops into; nullptr: each has one of its own.
+std::shared_ptr<World>& world_of_thread() noexcept;
+
+// A loop's seat in a world. The executor's jobs run on threads of their own, at times that the seed chooses.
+class Seat final : public Simulation {
+public:
+    Seat(ReactorHost& host, const Options& options);
+    ~Seat();
+    Seat(const Seat&) = delete;
+    Seat& operator=(const Seat&) = delete;
+
+    World& world() const noexcept { return *world_; }
+    // None is to run, and no thread but the loop's is there.
+    bool has_nothing_to_do() const noexcept { return jobs_.empty() && world_->turns.alone(); }
+    // Whether the loop's clock is the world's.
+    bool has_own_clock() const noexcept { return own_clock_; }
+
+    Clock& clock() noexcept override { return world_->timeline; }
+    void use_foreign_clock() noexcept override;
+    std::uint64_t entropy_seed() noexcept override { return world_->entropy_seed(); }
+    void run_later(Job& job) override;
+    Job* take_jobs() noexcept override;
+    bool on_own_thread() const noexcept override { return detail::simulated_calls == world_.get(); }
+
+private:
+    class RunsJob;
+    struct Worker {
+        bool ended = false;
+        std::thread thread;
+    };
+
+    void begin(Job& job);
+    void join_those_that_ended() noexcept;
+
+    ReactorHost& host_;
+    std::shared_ptr<World> world_;
+    Inside inside_;
+    bool own_clock_ = true;
+    std::vector<std::shared_ptr<RunsJob>> jobs_;  // that have not begun
+    std::list<Worker> workers_;
+};
+
+// Of the loop that runs on this thread, or of another. std::logic_error if that is no simulation.
 World& world();
+World& world_of(EventLoop& loop);
 
 }  // namespace stepwise::sim

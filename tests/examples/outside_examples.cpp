@@ -9,6 +9,7 @@
 #include <stepwise/runtime/loop_group.hpp>
 #include <stepwise/runtime/process.hpp>
 #include <stepwise/runtime/sleep.hpp>
+#include <stepwise/runtime/thread.hpp>
 #include <stepwise/runtime/to_thread.hpp>
 #include <stepwise/tests/net/support.hpp>
 
@@ -209,6 +210,21 @@ TEST_CASE("an exception tells through which awaits it has come") {
     static_cast<void>(loop.create_task(fails()));
     for (int turn = 0; turn < 4; ++turn) loop.run_once(false);
     CHECK(logged.find("at ") == 0);
+}
+
+TEST_CASE("a thread has one way to its loop") {
+    World world;
+    EventLoop& loop = world.loop();
+    std::string logged;
+    auto log = [&](const std::string& text) { logged = text; };
+    //[ runtime/thread.hpp
+    Thread thread([&loop, &log] {
+        loop.call_soon_threadsafe([&log] { log("from another thread"); });
+    });
+    thread.join();
+    //]
+    world.turns(2);
+    CHECK(logged == "from another thread");
 }
 
 TEST_CASE("tasks tell what they wait for") {

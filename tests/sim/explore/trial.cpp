@@ -79,7 +79,7 @@ std::string text_of(const std::exception_ptr& error) {
 
 // What chance brought, for the report.
 std::string faults_of(EventLoop& loop) {
-    const auto& world = static_cast<sim::World&>(*loop.simulation());
+    const auto& world = sim::world_of(loop);
     std::string text;
     for (const sim::Faults::Struck& struck : world.faults.struck()) {
         text += fmt::format(" {}{}#{}", sim::name_of(struck.fault), struck.by_rule ? "=" : "", struck.number);

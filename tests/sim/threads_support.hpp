@@ -1,0 +1,42 @@
+// What the tests of simulated threads share.
+#pragma once
+
+#include <stepwise/runtime/sleep.hpp>
+#include <stepwise/runtime/thread.hpp>
+#include <stepwise/tests/sim/support.hpp>
+
+#include <cstdint>
+#include <cstdlib>
+#include <functional>
+#include <string>
+#include <thread>
+
+namespace sim_test {
+
+namespace own = stepwise::this_thread;  // in virtual time
+
+// A program of its own that is simulated from its first line on, before it has a loop.
+inline void in_a_program(std::uint64_t seed, const std::function<void()>& main) {
+    ::setenv("STEPWISE_REACTOR", "sim", 1);
+    ::setenv("STEPWISE_SEED", std::to_string(seed).c_str(), 1);
+    std::thread program(main);
+    program.join();
+    ::unsetenv("STEPWISE_SEED");
+    ::unsetenv("STEPWISE_REACTOR");
+}
+
+inline sim::Options with_seed(std::uint64_t seed) {
+    sim::Options options;
+    options.seed = seed;
+    return options;
+}
+
+// Takes a second for each, and writes down who runs.
+inline Coro<void> tick(int count, char name, std::string& order) {
+    for (int number = 0; number < count; ++number) {
+        co_await sleep(1s);
+        order += name;
+    }
+}
+
+}  // namespace sim_test
