@@ -5,6 +5,7 @@ server dies, stands still or is not there. Usage: postgres_test.py FOLDER_WITH_T
 
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -55,6 +56,15 @@ def wait_for(condition, what):
     raise AssertionError(f"{what}: not within {DEADLINE_SECONDS} s")
 
 
+def server_below(pid):
+    """The number and the folder of the server that a process has started, or None. Both are from one look: the command
+    line is empty for a moment while the program that changes the user becomes the server."""
+    for child in children_of(pid):
+        if found := re.search(r"unix_socket_directories=(\S+)", command_of(child)):
+            return child, pathlib.Path(found[1])
+    return None
+
+
 class SlowQuery:
     """The demo with a server of its own, in the middle of a query that ends only when something happens to it."""
 
@@ -63,10 +73,7 @@ class SlowQuery:
                                      stderr=subprocess.PIPE, encoding="utf-8", env=environment())
         self.server, self.folder = 0, None
         try:
-            self.server = wait_for(lambda: next((pid for pid in children_of(self.demo.pid)
-                                                 if "unix_socket_directories=" in command_of(pid)), 0), "a server")
-            command = command_of(self.server)
-            self.folder = pathlib.Path(command.split("unix_socket_directories=")[1].split()[0])
+            self.server, self.folder = wait_for(lambda: server_below(self.demo.pid), "a server")
             self.backend = wait_for(lambda: next((pid for pid in children_of(self.server)
                                                   if "[local] SELECT" in command_of(pid)), 0), "a query under way")
         except BaseException:
