@@ -4,14 +4,13 @@
 // Invariant: no user code runs within wait(), so that no descriptor is forgotten, closed or reused between the kernel's
 // events of one batch.
 #include <stepwise/runtime/reactor/attempt.hpp>
+#include <stepwise/runtime/reactor/doorbell.hpp>
 #include <stepwise/runtime/reactor/epoll_streams.hpp>
 #include <stepwise/runtime/reactor/epoll_table.hpp>
 #include <stepwise/runtime/reactor/reactor.hpp>
-#include <stepwise/runtime/unique_fd.hpp>
 
 #include <poll.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -92,7 +91,7 @@ public:
     void wait(std::optional<Duration> timeout) override;
     // What a thread has of a file shows up as a wake, not here.
     bool idle() const noexcept override { return waiting_ == 0 && streams_.started() == 0; }
-    void wake() noexcept override;
+    void wake() noexcept override { doorbell_.ring(); }
 
 private:
     static constexpr int events_per_wait_max = 512;
@@ -120,7 +119,7 @@ private:
     }
 
     ReactorHost& host_;
-    UniqueFd wake_fd_;
+    Doorbell doorbell_;
     EpollTable table_;
     EpollStreams streams_;
     std::size_t waiting_ = 0;  // operations in the table's lists
@@ -130,15 +129,11 @@ private:
 };
 
 EpollReactor::EpollReactor(ReactorHost& host, const ReactorOptions& options)
-    : host_(host),
-      wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      streams_(table_, host, options.receive_block_bytes) {
-    if (!wake_fd_) throw std::system_error(errno, std::generic_category(), "eventfd");
-    // Edge-triggered: each write to it is an edge, so that nobody has to read it.
+    : host_(host), streams_(table_, host, options.receive_block_bytes) {
     epoll_event event{};
     event.events = EPOLLIN | EPOLLET;
-    event.data.fd = wake_fd_.get();
-    if (::epoll_ctl(table_.epoll(), EPOLL_CTL_ADD, wake_fd_.get(), &event) != 0)
+    event.data.fd = doorbell_.fd();
+    if (::epoll_ctl(table_.epoll(), EPOLL_CTL_ADD, doorbell_.fd(), &event) != 0)
         throw std::system_error(errno, std::generic_category(), "epoll_ctl");
 }
 
@@ -232,6 +227,7 @@ void EpollReactor::abandon(Operation& operation) noexcept {
 
 void EpollReactor::wait(std::optional<Duration> timeout) {
     bool blocks = !timeout || *timeout > Duration::zero();
+    if (blocks && idle()) return doorbell_.wait(timeout);
     Clock::time_point start = timeout && blocks ? Clock::now() : Clock::time_point{};
     progressed_ = false;
     for (std::optional<Duration> left = timeout;;) {
@@ -262,7 +258,7 @@ int EpollReactor::wait_for_events(std::optional<Duration> timeout) noexcept {
 
 void EpollReactor::dispatch(const epoll_event& event) noexcept {
     int fd = event.data.fd;
-    if (fd == wake_fd_.get()) {
+    if (fd == doorbell_.fd()) {
         progressed_ = true;
         return;
     }
@@ -299,13 +295,6 @@ void EpollReactor::finish_polls(EpollEntry& entry, std::uint32_t events) noexcep
         *link = std::exchange(operation->next, nullptr);
         finish(*operation, static_cast<int>(ready));
     }
-}
-
-void EpollReactor::wake() noexcept {
-    int errno_before = errno;
-    std::uint64_t one = 1;
-    static_cast<void>(!::write(wake_fd_.get(), &one, sizeof one));
-    errno = errno_before;
 }
 
 }  // namespace

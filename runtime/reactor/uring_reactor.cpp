@@ -3,15 +3,15 @@
 // Nothing is tried before it is submitted, so `submit` always answers "pending". Reads and writes of files complete in
 // the kernel: no thread of the pool is used. What stays in flight after a stop_receiving is ended by the next wait; the
 // kernel holds the connection open until then.
+#include <stepwise/runtime/reactor/doorbell.hpp>
 #include <stepwise/runtime/reactor/reactor.hpp>
 #include <stepwise/runtime/reactor/uring_accepts.hpp>
 #include <stepwise/runtime/reactor/uring_buffers.hpp>
 #include <stepwise/runtime/reactor/uring_probe.hpp>
 #include <stepwise/runtime/reactor/uring_receives.hpp>
 #include <stepwise/runtime/reactor/uring_ring.hpp>
-#include <stepwise/runtime/unique_fd.hpp>
 
-#include <sys/eventfd.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <cassert>
@@ -70,12 +70,10 @@ class UringReactor final : public Reactor {
 public:
     UringReactor(ReactorHost& host, const ReactorOptions& options, const UringSupport& support)
         : multishot_(options.multishot && support.multishot),
-          wake_fd_(::eventfd(0, EFD_CLOEXEC)),
           buffers_(multishot_ ? options.receive_buffers : 1, multishot_ ? options.receive_buffer_bytes : 1),
           ring_(options.ring_entries, support.setup_flags),
           receives_(ring_, host, multishot_ ? &buffers_ : nullptr, options.receive_block_bytes),
           accepts_(ring_, host, multishot_) {
-        if (!wake_fd_) throw std::system_error(errno, std::generic_category(), "eventfd");
         if (multishot_) buffers_.register_with(ring_);
     }
 
@@ -119,12 +117,7 @@ public:
         return operations_ == 0 && requests_in_flight() == 0 && receives_.idle() && accepts_.idle();
     }
 
-    void wake() noexcept override {
-        int errno_before = errno;
-        std::uint64_t one = 1;
-        static_cast<void>(!::write(wake_fd_.get(), &one, sizeof one));
-        errno = errno_before;
-    }
+    void wake() noexcept override { doorbell_.ring(); }
 
 private:
     std::size_t requests_in_flight() const noexcept { return ring_.in_flight() - (wake_.in_flight ? 1 : 0); }
@@ -132,7 +125,7 @@ private:
     void arm_wake() {
         if (wake_.in_flight) return;
         io_uring_sqe& entry = ring_.start(wake_);
-        io_uring_prep_read(&entry, wake_fd_.get(), &wakes_, sizeof wakes_, 0);
+        io_uring_prep_poll_multishot(&entry, doorbell_.fd(), POLLIN);
         entry.user_data = tagged(nullptr, UringTag::wake);
     }
 
@@ -160,7 +153,7 @@ private:
                 accepts_.completed(*static_cast<AcceptRecord*>(owner), completion);
                 break;
             case UringTag::wake:
-                ring_.finish(wake_);
+                if (completion.is_last()) ring_.finish(wake_);
                 break;
             case UringTag::none:
                 break;
@@ -172,8 +165,7 @@ private:
     }
 
     bool multishot_;
-    UniqueFd wake_fd_;
-    std::uint64_t wakes_ = 0;
+    Doorbell doorbell_;
     UringRequest wake_;
     std::size_t operations_ = 0;
     UringBuffers buffers_;  // before the ring, which must be gone when its memory is unmapped
@@ -185,6 +177,7 @@ private:
 void UringReactor::wait(std::optional<Duration> timeout) {
     bool more_to_arm = receives_.arm_waiting();
     accepts_.arm_waiting();
+    if (idle() && (!timeout || *timeout > Duration::zero())) return doorbell_.wait(timeout);
     arm_wake();
     if (more_to_arm) timeout = Duration::zero();
     if (!ring_.enter(timeout)) throw std::logic_error("an io_uring reactor belongs to the thread that used it first");
