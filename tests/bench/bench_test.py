@@ -25,6 +25,7 @@ def load_module(folder):
 
 net = load_module("net")
 bars = net.bars
+loops = net.loops
 runtime = load_module("runtime")
 
 
@@ -32,9 +33,9 @@ class RulerTest(unittest.TestCase):
     def test_a_ratio_counts_only_between_two_floors_that_agree(self):
         def floor(cpu):
             return {"cpu_us": cpu}
-        self.assertEqual(net.ratio_to_floor(floor(2.0), {"cpu_us": 3.0}, floor(2.0)), [1.5])
-        self.assertEqual(net.ratio_to_floor(floor(2.0), {"cpu_us": 3.3}, floor(2.6)), [])
-        self.assertEqual(net.ratio_to_floor(None, {"cpu_us": 3.3}, floor(2.6)), [])
+        self.assertEqual(net.Bench.ratio_to_floor(floor(2.0), {"cpu_us": 3.0}, floor(2.0)), [1.5])
+        self.assertEqual(net.Bench.ratio_to_floor(floor(2.0), {"cpu_us": 3.3}, floor(2.6)), [])
+        self.assertEqual(net.Bench.ratio_to_floor(None, {"cpu_us": 3.3}, floor(2.6)), [])
 
     def test_the_interval_leaves_out_what_the_binomial_allows(self):
         # P(X <= 3) for 15 fair coins is 1.8 %, P(X <= 4) is 5.9 %: the 4th value from each end.
@@ -45,8 +46,8 @@ class RulerTest(unittest.TestCase):
 
     def test_a_tail_has_a_ratio_of_its_own(self):
         floor, run = {"cpu_us": 2.0, "p99_us": 100}, {"cpu_us": 3.0, "p99_us": 120}
-        self.assertEqual(net.ratio_to_floor(floor, run, floor, "p99_us"), [1.2])
-        self.assertEqual(net.ratio_to_floor(floor, run, {"cpu_us": 2.0, "p99_us": 151}, "p99_us"), [])
+        self.assertEqual(net.Bench.ratio_to_floor(floor, run, floor, "p99_us"), [1.2])
+        self.assertEqual(net.Bench.ratio_to_floor(floor, run, {"cpu_us": 2.0, "p99_us": 151}, "p99_us"), [])
 
     def test_a_bar_is_judged_by_the_better_reactor_and_missed_only_beyond_doubt(self):
         def row(server, ratios, tails=()):
@@ -72,11 +73,19 @@ class RulerTest(unittest.TestCase):
                          [(True, "at most 0.7 x floor: 0.90 on io_uring, MISSED; bare io_uring 0.85")])
 
     def test_two_loops_are_put_to_one(self):
-        rows = net.beside_one_loop([net.row("loops-64", "stepwise, epoll", [1.0], {}, ""),
-                                    net.row("loops-64", "stepwise, epoll, 2 loops", [1.2], {}, "")])
+        rows = loops.beside_one(net.row("loops-64", name, [ratio], {}, "") for name, ratio in
+                                (("stepwise, epoll", 1.25), ("stepwise, epoll, 2 loops", 1.5),
+                                 ("bare epoll, 2 processes", 1.1)))
         self.assertNotIn("beside_ratio", rows[0])
         self.assertAlmostEqual(rows[1]["beside_ratio"], 1.2)
-        self.assertEqual([missed for missed, _ in bars.verdicts("loops-64", rows)], [True])
+        self.assertEqual(bars.verdicts("loops-64", rows),
+                         [(True, "at most 1.15 x one loop's: 1.20 on epoll, 2 loops, MISSED; "
+                                 "bare epoll, 2 processes 1.10")])
+
+    def test_two_clients_who_saw_the_same_cpu_time_are_told_as_one(self):
+        one, other = ({"count": count, "rate": count * 2, "cpu_us": 600 / count, "p99_us": count}
+                      for count in (100, 200))
+        self.assertEqual(loops.together(one, other), {"count": 300, "rate": 600, "cpu_us": 2.0, "p99_us": 200})
 
     def test_every_bar_is_of_a_case(self):
         self.assertLessEqual(set(bars.BARS), set(net.CASES))

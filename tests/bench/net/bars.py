@@ -45,7 +45,7 @@ BARS = {
 
 
 AHEAD_OF = {"http": ("Beast", "nginx")}
-BARE = ("bare epoll", "bare io_uring")
+BARE = ("bare epoll", "bare io_uring", "bare epoll, 2 processes")
 
 
 def figure_of(one, figure):

@@ -7,10 +7,10 @@
 Machines are shared and noisy. So the servers of a case take turns, each run stands between two runs of the floor, runs
 whose two floors differ by over 25 % are dropped, and the median of the ratios is told, with the bounds of its 90 %
 interval. By default server and client share CPU 0, which makes batches the same in each run; --two-cpus puts the
-client on CPU 1. The cases of loops compare --threads 2 with one loop, on CPUs 0 and 1: what does a request cost more of
-CPU when another loop works beside? file and tls-64 are put to nginx instead, by rate (nginx.py), ws-deflate to Python's
-websockets and node's ws (deflated.py). Behind each case stand its bars (bars.py); --check ends with 1 where one is
-missed. --smoke takes a moment of each case and judges nothing: do all the parts still work?
+client on CPU 1. The cases of loops put --threads 2 to one loop (loops.py), file and tls-64 ours to nginx, by rate
+(nginx.py), ws-deflate to Python's websockets and node's ws (deflated.py). Behind each case stand its bars (bars.py);
+--check ends with 1 where one is missed. --smoke takes a moment of each case and judges nothing: do all the parts still
+work?
 """
 
 import argparse
@@ -30,6 +30,7 @@ sys.path.insert(0, str(ROOT / "tests" / "interop"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import bars  # noqa: E402
 import deflated  # noqa: E402
+import loops  # noqa: E402
 import nginx  # noqa: E402
 from server_process import ServerProcess  # noqa: E402
 
@@ -46,15 +47,13 @@ CASES = {
     "ws-16k": ["--connections", "16", "--message-bytes", "16384"],
     "broadcast-500": ["--connections", "500"],
     "broadcast-500x16": ["--connections", "500", "--depth", "16"],
-    "loops-64": ["--connections", "64"],
-    "loops-512": ["--connections", "512"],
     "open-1": ["--connections", "1"],
     "open-16": ["--connections", "16"],
     "idle": ["--connections", "5000"],
     "idle-20k": [],  # as many as can be held: see shape_of
     "idle-http": ["--connections", "5000"],
-} | {case: [] for case in nginx.CASES + deflated.CASES}
-KINDS = {"http": "http", "ws": "echo", "broadcast": "broadcast", "loops": "http", "open": "open",
+} | {case: [] for case in (*loops.CASES, *nginx.CASES, *deflated.CASES)}
+KINDS = {"http": "http", "ws": "echo", "broadcast": "broadcast", "open": "open", "loops": "http",
          "idle": "idle", "idle-20k": "idle", "idle-http": "idle-http"}
 DEMOS = {"http": "http_hello", "ws": "ws_echo", "broadcast": "ws_broadcast", "loops": "http_hello",
          "open": "ws_echo", "idle": "ws_echo", "idle-20k": "ws_echo", "idle-http": "http_hello"}
@@ -92,7 +91,7 @@ class Bench:
         self.tools = options.build / "tests" / "bench" / "net"
 
     def servers(self, group):
-        """{name: (program, flags, path)} of what is compared: with others, or one loop with two."""
+        """{name: (program, flags, path)} of what is compared."""
         mode = ["--mode", KINDS[group]] if group in ("http", "broadcast") else ["--mode", "echo"]
         reactors = ["epoll", "io_uring"] if self.options.reactor == "both" else [self.options.reactor]
         demo = self.options.build / "demos" / DEMOS[group]
@@ -100,8 +99,7 @@ class Bench:
         quiet = ["--ping", "0"] if KINDS[group] == "idle" else []
         found = {f"stepwise, {reactor}": (demo, ["--reactor", reactor, *quiet], "/") for reactor in reactors}
         if group == "loops":
-            return found | {f"{name}, 2 loops": (demo, [*flags, "--threads", "2"], path)
-                            for name, (demo, flags, path) in found.items()}
+            return found
         others = {"bare io_uring": (self.tools / "floor_uring", mode, "/"),
                   "Beast": (self.tools / "beast", [], "/all" if group == "broadcast" else "/")}
         if KINDS[group] == "idle":  # which have no floor: it is one of them
@@ -113,6 +111,20 @@ class Bench:
     def start(self, program, flags, cpus=frozenset({0})):
         os.sched_setaffinity(0, cpus)  # children inherit it
         return ServerProcess(str(program), *flags)
+
+    @staticmethod
+    def end(server):
+        """By its id, whether it ends in order (ours) or by the signal (the floor, a peer)."""
+        if server.process.poll() is None:
+            server.process.terminate()
+            server.process.wait(20)
+
+    @staticmethod
+    def ratio_to_floor(before, run, after, figure="cpu_us"):
+        if not before or not after or figure not in run:
+            return []
+        low, high = sorted((before[figure], after[figure]))
+        return [run[figure] / ((low + high) / 2)] if high <= FLOOR_DRIFT_MAX[figure] * low else []
 
     def floor(self, group):
         return self.start(self.tools / "floor_epoll", ["--mode", "echo" if group == "open" else KINDS[group]])
@@ -135,8 +147,7 @@ class Bench:
         group = group_of(case)
         servers, last, errors = self.servers(group), {}, {}
         with self.floor(group) as floor, tempfile.TemporaryDirectory(prefix="stepwise_bench_") as folder:
-            cpus = CPUS & {0, 1} if group == "loops" else {0}  # two loops are to be able to run at once
-            started = {name: self.start(program, flags, cpus) for name, (program, flags, _) in servers.items()}
+            started = {name: self.start(program, flags) for name, (program, flags, _) in servers.items()}
             if group == "http" and not nginx.lacks("http", self.tools):
                 started["nginx"] = nginx.Nginx(folder, None)
             ratios, tails = {name: [] for name in started}, {name: [] for name in started}
@@ -154,15 +165,14 @@ class Bench:
                             errors[name] = error
                         else:
                             last[name] = run
-                            ratios[name] += ratio_to_floor(before, run, after)
-                            tails[name] += ratio_to_floor(before, run, after, "p99_us")
+                            ratios[name] += self.ratio_to_floor(before, run, after)
+                            tails[name] += self.ratio_to_floor(before, run, after, "p99_us")
                         before = after
             finally:
                 for server in started.values():
-                    end(server)
-            end(floor)
-        rows = [row(case, name, ratios[name], last.get(name), errors.get(name), tails[name]) for name in started]
-        return beside_one_loop(rows) if group == "loops" else rows
+                    self.end(server)
+            self.end(floor)
+        return [row(case, name, ratios[name], last.get(name), errors.get(name), tails[name]) for name in started]
 
     def idle(self, case):
         """Bytes of memory for each connection: the least that a fresh server took."""
@@ -173,7 +183,7 @@ class Bench:
                 server = self.start(program, flags)
                 with server:
                     run, error = self.load(case, server, path, 0.3)
-                    end(server)
+                    self.end(server)
                 if error:
                     break
                 runs.append(run)
@@ -182,20 +192,6 @@ class Bench:
             if case == "idle-20k" and not self.options.smoke:
                 rows[-1]["held"] = held_connections()
         return rows
-
-
-def end(server):
-    """By its id, whether it ends in order (ours) or by the signal (the floor, a peer)."""
-    if server.process.poll() is None:
-        server.process.terminate()
-        server.process.wait(20)
-
-
-def ratio_to_floor(before, run, after, figure="cpu_us"):
-    if not before or not after or figure not in run:
-        return []
-    low, high = sorted((before[figure], after[figure]))
-    return [run[figure] / ((low + high) / 2)] if high <= FLOOR_DRIFT_MAX[figure] * low else []
 
 
 def interval(values):
@@ -217,16 +213,6 @@ def row(case, name, ratios, last, error, tails=()):
         made["p99_ratio"] = statistics.median(tails)
         made["p99_low"], made["p99_high"] = interval(tails)
     return made
-
-
-def beside_one_loop(rows):
-    """Of two loops, also what they take of what one takes."""
-    alone = {one["server"]: one.get("ratio") for one in rows}
-    for one in rows:
-        by_one = alone.get(one["server"].removesuffix(", 2 loops")) if one["server"].endswith(", 2 loops") else None
-        if by_one and "ratio" in one:
-            one |= {f"beside_{name}": one[name] / by_one for name in ("ratio", "low", "high")}
-    return rows
 
 
 def text_of_held(one):
@@ -293,10 +279,9 @@ def main(arguments):
     print(f"load before: {os.getloadavg()[0]:.1f}", flush=True)
     rows, missed = [], 0
     for case in options.chosen:
-        if case in nginx.CASES:
-            found = nginx.compare(case, bench, row)
-        elif case in deflated.CASES:
-            found = deflated.compare(case, bench, row)
+        others = [module for module in (loops, nginx, deflated) if case in module.CASES]
+        if others:
+            found = others[0].compare(case, bench, row)
         else:
             found = bench.idle(case) if group_of(case).startswith("idle") else bench.compare(case)
         for one in found:

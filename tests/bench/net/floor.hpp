@@ -31,7 +31,7 @@ inline FloorOptions parse_floor_options(int argc, char** argv, const char* what)
     FloorOptions options;
     std::string mode = "http";
     CLI::App app(what);
-    app.add_option("--port", options.port)->required();
+    app.add_option("--port", options.port)->required()->take_last();
     app.add_option("--mode", mode)->check(CLI::IsMember({"http", "echo", "broadcast"}));
     try {
         app.parse(argc, argv);
@@ -55,6 +55,7 @@ inline int listen_on(int port, int socket_flags) {
     int listening = socket(AF_INET, SOCK_STREAM | socket_flags, 0);
     int on = 1;
     setsockopt(listening, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    setsockopt(listening, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));  // two floors may share a port
     setsockopt(listening, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     sockaddr_in address{};
     address.sin_family = AF_INET;

@@ -32,9 +32,13 @@ Nanoseconds now() {
     return read_clock(CLOCK_MONOTONIC);
 }
 
-Nanoseconds cpu_time(pid_t process) {
-    clockid_t clock = 0;
-    return clock_getcpuclockid(process, &clock) == 0 ? read_clock(clock) : 0;
+Nanoseconds cpu_time(const std::vector<pid_t>& processes) {
+    Nanoseconds used = 0;
+    for (pid_t process : processes) {
+        clockid_t clock = 0;
+        if (clock_getcpuclockid(process, &clock) == 0) used += read_clock(clock);
+    }
+    return used;
 }
 
 std::size_t resident_bytes(pid_t process) {
@@ -105,9 +109,9 @@ void Load::run() {
             end = begin + static_cast<Nanoseconds>(options_.seconds * 1e9);
             count_ = 0;
             latencies_ = {};
-            server_cpu = cpu_time(options_.server);
+            server_cpu = cpu_time(options_.servers);
         } else if (end != 0 && time >= end) {
-            return print_figures(count_, time - begin, cpu_time(options_.server) - server_cpu, latencies_);
+            return print_figures(count_, time - begin, cpu_time(options_.servers) - server_cpu, latencies_);
         }
         for (int index = 0; index < count; ++index) {
             epoll_event& event = events[static_cast<std::size_t>(index)];

@@ -23,7 +23,7 @@ namespace bench {
 struct LoadOptions {
     std::string kind;  // http, echo, broadcast, open, idle, idle-http
     int port = 0;
-    pid_t server = 0;
+    std::vector<pid_t> servers;
     std::string path = "/";
     std::string body;  // http: what every response must hold
     std::size_t connections = 64;
@@ -37,8 +37,8 @@ struct LoadOptions {
 using Nanoseconds = std::uint64_t;
 
 Nanoseconds now();
-// That the process has used, or 0 if there is none.
-Nanoseconds cpu_time(pid_t process);
+// That the processes have used; nothing of one that is gone.
+Nanoseconds cpu_time(const std::vector<pid_t>& processes);
 std::size_t resident_bytes(pid_t process);
 
 [[noreturn]] void fail(const std::string& what);

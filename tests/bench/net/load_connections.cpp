@@ -103,9 +103,9 @@ void measure_open(const LoadOptions& options) {
     open_for(options.warmup_seconds, warm);
     Histogram times;
     const Nanoseconds began = now();
-    const Nanoseconds cpu_before = cpu_time(options.server);
+    const Nanoseconds cpu_before = cpu_time(options.servers);
     const std::uint64_t opened = open_for(options.seconds, times);
-    print_figures(opened, now() - began, cpu_time(options.server) - cpu_before, times);
+    print_figures(opened, now() - began, cpu_time(options.servers) - cpu_before, times);
 }
 
 void measure_idle(const LoadOptions& options) {
@@ -116,10 +116,10 @@ void measure_idle(const LoadOptions& options) {
     };
     // What a server takes once, its code first of all, is not counted.
     open_more(options.warmup_connections.value_or(options.connections / 5));
-    std::size_t before = resident_bytes(options.server);
-    Nanoseconds cpu_before = cpu_time(options.server);
+    std::size_t before = resident_bytes(options.servers.front());
+    Nanoseconds cpu_before = cpu_time(options.servers);
     open_more(options.connections);
-    Nanoseconds open_cpu = cpu_time(options.server) - cpu_before;
+    Nanoseconds open_cpu = cpu_time(options.servers) - cpu_before;
     std::vector<pollfd> all;
     for (auto& socket : sockets) all.push_back({socket.get(), POLLIN, 0});
     // Nothing comes while the server does what it still has to do.
@@ -127,7 +127,7 @@ void measure_idle(const LoadOptions& options) {
         fail("something came on an idle connection, or it was closed");
     double count = static_cast<double>(options.connections);
     fmt::print("{{\"bytes_per_connection\": {:.0f}, \"open_cpu_us\": {:.1f}}}\n",
-               static_cast<double>(resident_bytes(options.server) - before) / count,
+               static_cast<double>(resident_bytes(options.servers.front()) - before) / count,
                static_cast<double>(open_cpu) / 1000 / count);
 }
 

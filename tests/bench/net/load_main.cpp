@@ -26,7 +26,7 @@ int main(int argc, char** argv) {
         ->required()
         ->check(CLI::IsMember({"http", "echo", "broadcast", "open", "idle", "idle-http"}));
     app.add_option("--port", options.port)->required();
-    app.add_option("--server", options.server, "its process")->required();
+    app.add_option("--server", options.servers, "its process, or processes")->required();
     app.add_option("--path", options.path);
     app.add_option("--body", options.body, "http: what every response must hold");
     app.add_option("--connections", options.connections)->check(CLI::Range(1, 100'000))->take_last();
