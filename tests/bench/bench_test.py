@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """The benches still run, and their arithmetic is right: `bench_test.py BUILD`. Nothing here is timed."""
 
+import contextlib
 import importlib.util
 import json
 import pathlib
+import socket
 import subprocess
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
@@ -111,6 +114,19 @@ class VerdictTest(unittest.TestCase):
     def test_a_suspended_task_has_a_bound_in_bytes(self):
         self.assertEqual(self.shortfalls(unit="bytes", value=256, peers={"Asio": 688}, allocations=2), [])
         self.assertEqual(self.shortfalls(unit="bytes", value=257, peers={"Asio": 688}), ["over 256 bytes"])
+
+
+class NginxTest(unittest.TestCase):
+    def test_a_port_that_another_took_is_left_to_it(self):
+        if net.nginx.lacks("http", pathlib.Path()):
+            self.skipTest(net.nginx.lacks("http", pathlib.Path()))
+        ask = socket.create_server
+        with ask(("127.0.0.1", 0)) as taken, tempfile.TemporaryDirectory() as folder:
+            gone = contextlib.nullcontext(mock.Mock(getsockname=taken.getsockname))
+            with mock.patch("socket.create_server", side_effect=[gone, ask(("127.0.0.1", 0))]):
+                with net.nginx.Nginx(folder, None) as server:
+                    self.assertNotEqual(server.port, taken.getsockname()[1])
+                    socket.create_connection(("127.0.0.1", server.port), 20).close()
 
 
 class SmokeTest(unittest.TestCase):

@@ -67,24 +67,32 @@ def lacks(case, tools):
 
 
 class Nginx:
-    """In the foreground, one process, a port that was free a moment ago."""
+    """In the foreground, one process, a port that was free a moment ago: where another took it, the next one."""
 
     def __init__(self, folder, certificate):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        tls = f" ssl; ssl_certificate {certificate[0]}; ssl_certificate_key {certificate[1]}" if certificate else ""
-        path = pathlib.Path(folder) / "nginx.conf"
-        path.write_text(CONFIGURATION.format(folder=folder, port=self.port, tls=tls))
-        self.command = [shutil.which("nginx", path="/usr/sbin:/usr/bin"), "-c", str(path), "-p", folder]
+        self.folder = pathlib.Path(folder)
+        self.tls = ""
+        if certificate:
+            self.tls = f" ssl; ssl_certificate {certificate[0]}; ssl_certificate_key {certificate[1]}"
 
     def __enter__(self):
-        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL)
-        give_up = time.monotonic() + 20
-        while socket.socket().connect_ex(("127.0.0.1", self.port)) != 0:
-            assert self.process.poll() is None and time.monotonic() < give_up, "nginx does not start"
+        if not any(self.listens() for _ in range(5)):
+            raise AssertionError(f"nginx does not start: {(self.folder / 'error.log').read_text()}")
+        return self
+
+    def listens(self):
+        """Whether it does, on a port of its own, and not somebody else."""
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        configuration = self.folder / "nginx.conf"
+        configuration.write_text(CONFIGURATION.format(folder=self.folder, port=self.port, tls=self.tls))
+        command = [shutil.which("nginx", path="/usr/sbin:/usr/bin"), "-c", str(configuration), "-p", str(self.folder)]
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        started, give_up = self.folder / "nginx.pid", time.monotonic() + 20
+        while not started.exists() and self.process.poll() is None and time.monotonic() < give_up:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(0.05)
-        return self
+        return started.exists() and self.process.poll() is None
 
     def __exit__(self, *_):
         self.process.terminate()
