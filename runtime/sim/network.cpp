@@ -35,30 +35,34 @@ std::shared_ptr<Socket> Network::make(Socket::Kind kind, int family) {
 void Network::changed(Socket& socket) {
     const std::shared_ptr<Happening> observer = socket.observer.lock();
     if (socket.fd < 0 && observer == nullptr) return;
-    if (std::exchange(socket.told_changed, true)) return;
-    if (observer != nullptr) return timeline.add(timeline.present(), observer, 0);
-    changed_.push_back(socket.shared_from_this());
+    if (observer != nullptr) {
+        if (!std::exchange(socket.told_observer, true)) timeline.add(timeline.present(), observer, 0);
+        return;
+    }
+    for (Socket::Use& use : socket.uses) {
+        if (!std::exchange(use.told_changed, true)) changed_.push_back({socket.shared_from_this(), &use});
+    }
 }
 
 namespace {
 
-bool is_for(const Socket& socket, const void* reactor) noexcept {
-    return socket.reactor == nullptr || socket.reactor == reactor;
+bool is_for(const Network::Changed& changed, const void* reactor) noexcept {
+    return changed.use->reactor == nullptr || changed.use->reactor == reactor;
 }
 
 }  // namespace
 
-std::vector<std::shared_ptr<Socket>> Network::take_changed(const void* reactor) {
-    std::vector<std::shared_ptr<Socket>> taken;
-    for (const std::shared_ptr<Socket>& socket : changed_) {
-        if (is_for(*socket, reactor)) taken.push_back(socket);
+std::vector<Network::Changed> Network::take_changed(const void* reactor) {
+    std::vector<Changed> taken;
+    for (const Changed& changed : changed_) {
+        if (is_for(changed, reactor)) taken.push_back(changed);
     }
-    std::erase_if(changed_, [reactor](const auto& socket) { return is_for(*socket, reactor); });
+    std::erase_if(changed_, [reactor](const Changed& changed) { return is_for(changed, reactor); });
     return taken;
 }
 
 bool Network::has_changed(const void* reactor) const noexcept {
-    return std::ranges::any_of(changed_, [reactor](const auto& socket) { return is_for(*socket, reactor); });
+    return std::ranges::any_of(changed_, [reactor](const Changed& changed) { return is_for(changed, reactor); });
 }
 
 // ---- time on the way

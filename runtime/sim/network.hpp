@@ -47,10 +47,14 @@ public:
     // When a piece that leaves now arrives; `line_free` is when the line has taken what was sent before.
     TimePoint arrival_of(std::size_t bytes, TimePoint& line_free);
     Duration latency();
-    // The program may have become able to read or write: the socket's reactor looks at it in its next wait.
+    // The program may have become able to read or write: each reactor that uses the socket looks in its next wait.
     void changed(Socket& socket);
-    // Of the sockets of this reactor, and of those that no reactor has used yet.
-    std::vector<std::shared_ptr<Socket>> take_changed(const void* reactor);
+    struct Changed {
+        std::shared_ptr<Socket> socket;
+        Socket::Use* use;
+    };
+    // What this reactor uses, and the sockets that no reactor has used yet.
+    std::vector<Changed> take_changed(const void* reactor);
     bool has_changed(const void* reactor) const noexcept;
 
     // Of TCP, by a connection's attempts.
@@ -84,7 +88,7 @@ private:
     std::map<std::uint64_t, Socket*> sockets_;  // by their ids: no order here may depend on addresses
     std::uint64_t made_ = 0;
     std::set<std::string> cut_ends_;
-    std::vector<std::shared_ptr<Socket>> changed_;
+    std::vector<Changed> changed_;
     std::uint16_t next_port_ = 40000;
     bool at_once_ = false;
 };

@@ -30,16 +30,16 @@ const char* call_of(const Operation& operation) noexcept {
     return operation.kind == OperationKind::poll ? "poll (add_reader, add_writer, io::poll)" : name_of(operation.kind);
 }
 
-Operation*& list_of(Socket& socket, OperationKind kind) noexcept {
+Operation*& list_of(Socket::Use& use, OperationKind kind) noexcept {
     switch (kind) {
         case OperationKind::poll:
-            return socket.polls;
+            return use.polls;
         case OperationKind::accept:
         case OperationKind::recv:
         case OperationKind::read:
-            return socket.readers;
+            return use.readers;
         default:
-            return socket.writers;
+            return use.writers;
     }
 }
 
@@ -48,7 +48,7 @@ public:
     SimReactor(ReactorHost& host, const ReactorOptions& options)
         : seat_(host, options.sim),
           world_(seat_.world()),
-          streams_(world_, host, options.receive_block_bytes),
+          streams_(world_, host, this, options.receive_block_bytes),
           lots_(world_.network.options.seed) {}
     ~SimReactor() override { assert(waiting_ == 0 && "operations are cancelled or abandoned before the reactor ends"); }
 
@@ -60,14 +60,14 @@ public:
     void abandon(Operation& operation) noexcept override;
 
     void start_receiving(int socket, Receiver& receiver) override {
-        streams_.start(checked(socket, "start_receiving"), receiver);
+        streams_.start(socket, checked(socket, "start_receiving"), receiver);
     }
     void stop_receiving(Receiver& receiver) noexcept override { streams_.stop(receiver.receive_record); }
     void pause_receiving(Receiver& receiver) noexcept override { streams_.pause(receiver); }
     void resume_receiving(Receiver& receiver) override { streams_.resume(receiver); }
     void start_accepting(int socket, Acceptor& acceptor) override {
         world_.adopt_listener(socket);
-        streams_.start(checked(socket, "start_accepting"), acceptor);
+        streams_.start(socket, checked(socket, "start_accepting"), acceptor);
     }
     void stop_accepting(Acceptor& acceptor) noexcept override { streams_.stop(acceptor.accept_record); }
 
@@ -84,7 +84,6 @@ public:
 private:
     class OfDisk;
 
-    // The socket, which is this reactor's from here on.
     std::shared_ptr<Socket> checked(int fd, const char* call) const;
     bool submit_to_disk(Operation& operation, const std::shared_ptr<OpenFile>& file);
     int attempt(Socket& socket, const Operation& operation);
@@ -104,10 +103,7 @@ private:
 
 std::shared_ptr<Socket> SimReactor::checked(int fd, const char* call) const {
     std::shared_ptr<Socket> socket = world_.socket_at(fd);
-    if (socket != nullptr) {
-        socket->reactor = this;
-        return socket;
-    }
+    if (socket != nullptr) return socket;
     throw std::logic_error(fmt::format(
         "{} on descriptor {} cannot be simulated: only sockets, pipes and files that were made on the simulator are",
         call, fd));
@@ -121,7 +117,7 @@ bool SimReactor::submit(Operation& operation) {
         return true;
     }
     std::shared_ptr<Socket> socket = checked(operation.fd, call_of(operation));
-    Operation*& list = list_of(*socket, operation.kind);
+    Operation*& list = list_of(socket->use_of(this), operation.kind);
     bool is_first = list == nullptr || operation.kind == OperationKind::poll;
     operation.result = is_first ? attempt(*socket, operation) : -EAGAIN;
     bool under_way = operation.kind == OperationKind::connect && operation.result == -EINPROGRESS;
@@ -222,7 +218,7 @@ void SimReactor::take_out(Operation& operation) noexcept {
     if (std::exchange(operation.offloaded, false)) {
         static_cast<OfDisk*>(operation.offloaded_job)->let_go();
     } else if (std::shared_ptr<Socket> socket = world_.socket_at(operation.fd)) {
-        Operation** link = &list_of(*socket, operation.kind);
+        Operation** link = &list_of(socket->use_of(this), operation.kind);
         while (*link != nullptr && *link != &operation) link = &(*link)->next;
         if (*link != nullptr) *link = std::exchange(operation.next, nullptr);
     }
@@ -270,14 +266,14 @@ void SimReactor::retry(Socket& socket, Operation*& list) {
 
 // In an order that the seed chooses, as the kernel reports in an order of its own.
 void SimReactor::look_at_changed() {
-    std::vector<std::shared_ptr<Socket>> changed = world_.network.take_changed(this);
+    std::vector<Network::Changed> changed = world_.network.take_changed(this);
     for (std::size_t left = changed.size(); left > 1; --left) std::swap(changed[left - 1], changed[lots_.below(left)]);
-    for (const std::shared_ptr<Socket>& socket : changed) {
-        socket->told_changed = false;
-        retry(*socket, socket->readers);
-        retry(*socket, socket->writers);
-        retry(*socket, socket->polls);
-        if (socket->stream != nullptr && streams_.advance(*socket->stream)) progressed_ = true;
+    for (const auto& [socket, use] : changed) {
+        use->told_changed = false;
+        retry(*socket, use->readers);
+        retry(*socket, use->writers);
+        retry(*socket, use->polls);
+        if (use->stream != nullptr && streams_.advance(*use->stream)) progressed_ = true;
     }
 }
 

@@ -39,6 +39,14 @@ Socket::Socket(Network& of, std::uint64_t number, Kind own_kind, int family) noe
     network.sockets_.emplace(id, this);
 }
 
+Socket::Use& Socket::use_of(const void* by) {
+    auto use = std::ranges::find(uses, by, &Use::reactor);
+    if (use == uses.end()) use = std::ranges::find(uses, false, &Use::waits);
+    if (use == uses.end()) use = uses.emplace(uses.end());
+    use->reactor = by;
+    return *use;
+}
+
 Socket::~Socket() {
     network.sockets_.erase(id);
 }

@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <list>
 #include <memory>
 #include <span>
 #include <string>
@@ -95,15 +96,26 @@ public:
     int attempts = 0;
     bool refused = false;
 
-    const void* reactor = nullptr;  // that has used it last
-    // That reactor's: operations that wait, first come first served, linked through Operation::next.
-    Operation* readers = nullptr;
-    Operation* writers = nullptr;
-    Operation* polls = nullptr;
-    Stream* stream = nullptr;
-    bool told_changed = false;
-    // Who is told of changes in the reactor's place: it has no descriptor.
+    // What one reactor waits for here: operations, first come first served, linked through Operation::next, or a
+    // stream.
+    struct Use {
+        bool waits() const noexcept {
+            return readers != nullptr || writers != nullptr || polls != nullptr || stream != nullptr;
+        }
+
+        const void* reactor = nullptr;  // nullptr: nobody has used it yet
+        Operation* readers = nullptr;
+        Operation* writers = nullptr;
+        Operation* polls = nullptr;
+        Stream* stream = nullptr;
+        bool told_changed = false;
+    };
+    // One that waits for nothing becomes the next reactor's, as a socket may be handed from loop to loop.
+    Use& use_of(const void* reactor);
+    std::list<Use> uses = std::list<Use>(1);
+    // Who is told of changes in the reactors' place: it has no descriptor.
     std::weak_ptr<Happening> observer;
+    bool told_observer = false;
 
     // Happenings.
     static constexpr unsigned arrives = 0;

@@ -26,8 +26,8 @@ struct Streams::Delivery {
     Stream& stream;
 };
 
-Streams::Streams(World& world, ReactorHost& host, std::size_t block_bytes)
-    : world_(world), host_(host), block_bytes_(block_bytes), block_(new char[block_bytes]) {
+Streams::Streams(World& world, ReactorHost& host, const void* reactor, std::size_t block_bytes)
+    : world_(world), host_(host), reactor_(reactor), block_bytes_(block_bytes), block_(new char[block_bytes]) {
     assert(block_bytes != 0);
 }
 
@@ -37,23 +37,23 @@ Streams::~Streams() {
     }
 }
 
-void Streams::start(const std::shared_ptr<Socket>& socket, Receiver& receiver) {
+void Streams::start(int fd, const std::shared_ptr<Socket>& socket, Receiver& receiver) {
     assert(receiver.receive_record == nullptr && "this receiver was started already");
     Stream& stream = acquire(socket);
     stream.run = &run_receive;
     stream.receiver = &receiver;
     receiver.receive_record = &stream;
-    receiver.receive_fd = socket->fd;
+    receiver.receive_fd = fd;
     advance(stream);
 }
 
-void Streams::start(const std::shared_ptr<Socket>& socket, Acceptor& acceptor) {
+void Streams::start(int fd, const std::shared_ptr<Socket>& socket, Acceptor& acceptor) {
     assert(acceptor.accept_record == nullptr && "this acceptor was started already");
     Stream& stream = acquire(socket);
     stream.run = &run_accept;
     stream.acceptor = &acceptor;
     acceptor.accept_record = &stream;
-    acceptor.accept_fd = socket->fd;
+    acceptor.accept_fd = fd;
     advance(stream);
 }
 
@@ -113,7 +113,7 @@ void Streams::accept_some(Stream& stream) {
     // `accepted` may stop the acceptor.
     for (int count = 0; count < Acceptor::accepts_per_turn_max && stream.acceptor != nullptr; ++count) {
         Acceptor& acceptor = *stream.acceptor;
-        int result = world_.accept4(stream.socket->fd, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int result = world_.accept4(acceptor.accept_fd, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (result == -EAGAIN) return;
         if (result >= 0) {
             acceptor.accepted(result);
@@ -125,12 +125,14 @@ void Streams::accept_some(Stream& stream) {
 }
 
 Stream& Streams::acquire(const std::shared_ptr<Socket>& socket) {
-    assert(socket->stream == nullptr && "a descriptor has one receiver or one acceptor");
+    Socket::Use& use = socket->use_of(reactor_);
+    assert(use.stream == nullptr && "a descriptor has one receiver or one acceptor on a loop");
     Stream* stream = free_ != nullptr ? free_ : &streams_.emplace_back(*this);
     free_ = std::exchange(stream->next_free, nullptr);
     stream->socket = socket;
     stream->paused = false;
-    socket->stream = stream;
+    stream->use = &use;
+    use.stream = stream;
     ++started_;
     return *stream;
 }
@@ -145,7 +147,7 @@ void Streams::part(Stream& stream) noexcept {
         stream.acceptor->accept_fd = -1;
         stream.acceptor = nullptr;
     }
-    stream.socket->stream = nullptr;
+    std::exchange(stream.use, nullptr)->stream = nullptr;
     stream.socket.reset();
     --started_;
 }

@@ -22,6 +22,7 @@ struct Stream : ReadyNode {
 
     Streams* owner;
     std::shared_ptr<Socket> socket;  // while it has a target
+    Socket::Use* use = nullptr;      // of that: the reactor's
     Receiver* receiver = nullptr;    // the target is one of the two, or gone
     Acceptor* acceptor = nullptr;
     bool queued = false;   // in the ready queue
@@ -32,13 +33,13 @@ struct Stream : ReadyNode {
 
 class Streams {
 public:
-    Streams(World& world, ReactorHost& host, std::size_t block_bytes);
+    Streams(World& world, ReactorHost& host, const void* reactor, std::size_t block_bytes);
     ~Streams();
     Streams(const Streams&) = delete;
     Streams& operator=(const Streams&) = delete;
 
-    void start(const std::shared_ptr<Socket>& socket, Receiver& receiver);
-    void start(const std::shared_ptr<Socket>& socket, Acceptor& acceptor);
+    void start(int fd, const std::shared_ptr<Socket>& socket, Receiver& receiver);
+    void start(int fd, const std::shared_ptr<Socket>& socket, Acceptor& acceptor);
     void stop(void* record) noexcept;
     void pause(Receiver& receiver) noexcept;
     void resume(Receiver& receiver) noexcept;
@@ -62,6 +63,7 @@ private:
 
     World& world_;
     ReactorHost& host_;
+    const void* reactor_;  // by whose name the sockets know it
     std::size_t block_bytes_;
     std::unique_ptr<char[]> block_;
     std::deque<Stream> streams_;

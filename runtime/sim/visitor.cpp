@@ -53,7 +53,7 @@ void Visitor::begin() {
 
 void Visitor::happen(unsigned what) {
     if (what == time_is_over) time_over_ = true;
-    if (socket_ != nullptr) socket_->told_changed = false;
+    if (socket_ != nullptr) socket_->told_observer = false;
     go_on();
 }
 
