@@ -99,6 +99,11 @@ struct Record {
 };
 static_assert(sizeof(Record) == 64);
 
+// Record::thread of the first, second, … thread that is not the loop's own; those behind the last number share it.
+constexpr std::uint16_t thread_number_of(std::uint64_t nth) noexcept {
+    return nth < UINT16_MAX ? static_cast<std::uint16_t>(nth) : UINT16_MAX;
+}
+
 struct Header {
     char magic[16];
     std::uint32_t version;

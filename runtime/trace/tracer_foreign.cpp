@@ -6,8 +6,8 @@ namespace stepwise::trace {
 namespace {
 
 std::uint16_t thread_number() noexcept {
-    static constinit std::atomic<std::uint16_t> threads = 0;
-    thread_local std::uint16_t number = ++threads;
+    static constinit std::atomic<std::uint64_t> threads = 0;
+    thread_local const std::uint16_t number = thread_number_of(++threads);
     return number;
 }
 

@@ -213,4 +213,11 @@ TEST_CASE("a future that outlives its loop may be dropped") {
     CHECK(story.reader.complete());
 }
 
+TEST_CASE("threads beyond the last number share it, and none has the loop's own") {
+    CHECK(trace::thread_number_of(1) == 1);
+    CHECK(trace::thread_number_of(65535) == 65535);
+    CHECK(trace::thread_number_of(65536) == 65535);
+    CHECK(trace::thread_number_of(65537) == 65535);
+}
+
 }  // namespace
