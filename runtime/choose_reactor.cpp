@@ -19,11 +19,19 @@ std::string from_environment() {
 }  // namespace
 
 void EventLoop::choose_reactor(Options& options) {
-    std::string wanted = options.reactor.empty() ? from_environment() : options.reactor;
+    std::string wanted = options.reactor;
+    if (wanted.empty()) wanted = detail::is_simulated_thread() ? "sim" : from_environment();
     if (wanted != "" && wanted != "epoll" && wanted != "io_uring" && wanted != "sim") {
         throw std::invalid_argument(fmt::format("unknown reactor '{}': choose epoll, io_uring or sim", wanted));
     }
     if (wanted == "sim") return use_simulation(options);
+    // It would wait with the turn that all the others wait for.
+    if (detail::is_simulated_thread()) {
+        throw std::logic_error(
+            fmt::format("the {} reactor cannot be used here: this thread is simulated, and so are the loops that run "
+                        "on it; leave Options::reactor empty, or \"sim\"",
+                        wanted));
+    }
     if (wanted != "epoll") {
         std::string why_not;
         reactor_ = make_uring_reactor(*this, options.reactor_options, why_not);
@@ -39,6 +47,7 @@ void EventLoop::choose_reactor(Options& options) {
 void EventLoop::use_simulation(const Options& options) {
     reactor_ = make_sim_reactor(*this, options.reactor_options);
     simulation_ = reactor_->simulation();
+    simulation_->set_threads_max(options.thread_pool.threads_max);
     if (options.clock == nullptr) {
         clock_ = &simulation_->clock();
     } else {

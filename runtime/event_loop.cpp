@@ -4,6 +4,7 @@
 #include <stepwise/runtime/event_loop.hpp>
 #include <stepwise/runtime/fd_watchers.hpp>
 #include <stepwise/runtime/planted.hpp>
+#include <stepwise/runtime/reactor/simulation.hpp>
 #include <stepwise/runtime/signals.hpp>
 
 #include <cstdio>
@@ -155,8 +156,17 @@ void EventLoop::turn(bool may_block) {
 }
 //]
 
+namespace {
+
+// Threads that take turns get them from the poll.
+bool poll_can_be_left_out(const Reactor& reactor, const Simulation* simulation) noexcept {
+    return reactor.idle() && (simulation == nullptr || simulation->alone());
+}
+
+}  // namespace
+
 void EventLoop::poll_without_waiting() {
-    if (reactor_->idle()) {
+    if (poll_can_be_left_out(*reactor_, simulation_)) {
         asked_.poll = false;
     } else {
         poll(Duration::zero());
@@ -196,9 +206,10 @@ void EventLoop::wait_for_something() {
         sleeping_.store(true, std::memory_order_seq_cst);
         if (something_arrived()) timeout = Duration::zero();
     }
-    if (timeout != Duration::zero() || !reactor_->idle()) poll(timeout);
+    if (timeout != Duration::zero() || !poll_can_be_left_out(*reactor_, simulation_)) poll(timeout);
     sleeping_.store(false, std::memory_order_relaxed);
-    bool in_flight = !ready_.empty() || something_arrived() || !reactor_->idle() || !executor_.idle();
+    bool in_flight =
+        !ready_.empty() || something_arrived() || !poll_can_be_left_out(*reactor_, simulation_) || !executor_.idle();
     if (!in_flight && !timers_.empty()) clock_->idle_until(timers_.next_due());
     if (quiet && nothing_pending()) find_deadlock();
 }
@@ -210,7 +221,8 @@ bool EventLoop::something_arrived() const noexcept {
 
 // But for another thread, or a signal.
 bool EventLoop::nothing_pending() const noexcept {
-    return ready_.empty() && timers_.empty() && threadsafe_.empty() && reactor_->idle() && executor_.idle();
+    return ready_.empty() && timers_.empty() && threadsafe_.empty() && executor_.idle() &&
+           poll_can_be_left_out(*reactor_, simulation_);
 }
 
 void EventLoop::flush() noexcept {

@@ -1,3 +1,4 @@
+#include <stepwise/runtime/calls.hpp>
 #include <stepwise/runtime/loop_group.hpp>
 #include <stepwise/runtime/reactor/simulation.hpp>
 #include <stepwise/runtime/thread.hpp>
@@ -19,10 +20,8 @@ struct LoopGroup::Slot {
 
 // All stand, or none runs. Lives as long as start() or run(), or the threads that they could not let go.
 struct LoopGroup::Start {
-    Start(std::size_t loops, std::size_t first_thread)
-        : stands(loops),
-          first(first_thread),
-          takes_turns(first_thread < loops && detail::simulated_threads() != nullptr) {}
+    Start(std::size_t loops, std::size_t first_thread, bool simulated)
+        : stands(loops), first(first_thread), takes_turns(simulated) {}
 
     // By the thread that starts them, once.
     void decide() {
@@ -31,7 +30,7 @@ struct LoopGroup::Start {
             if (failure == nullptr) {
                 for (std::promise<void>& one : stands) {
                     std::future<void> stood = one.get_future();
-                    this_thread::wait(stood);
+                    if (takes_turns) this_thread::wait(stood);
                     stood.get();
                 }
             }
@@ -61,6 +60,8 @@ struct LoopGroup::Start {
 LoopGroup::LoopGroup(std::size_t loops, EventLoop::Options options) : options_(std::move(options)) {
     if (loops == 0) throw std::invalid_argument("LoopGroup: the number of loops must be at least 1");
     for (std::size_t index = 0; index < loops; ++index) slots_.push_back(std::make_unique<Slot>());
+    // On the simulator sockets that are made for the loops from here on are simulated.
+    if (loops > 1) simulated_threads();
 }
 
 LoopGroup::~LoopGroup() {
@@ -87,13 +88,22 @@ void LoopGroup::run(Main main) {
     join();
 }
 
+// Loops of the kernel's need threads that are not simulated. Where this one is, they are refused as they are made.
+SimulatedThreads* LoopGroup::simulated_threads() const {
+    const bool asks_for_the_kernel = !options_.reactor.empty() && options_.reactor != "sim";
+    if (asks_for_the_kernel && detail::simulated_calls == nullptr) return nullptr;
+    return detail::simulated_threads();
+}
+
 std::shared_ptr<LoopGroup::Start> LoopGroup::start_threads(Main main, std::size_t first) {
     if (main_) throw std::logic_error("LoopGroup: it was started before");
     main_ = std::move(main);
-    auto start = std::make_shared<Start>(size(), first);
+    SimulatedThreads* simulated = first < size() ? simulated_threads() : nullptr;
+    auto start = std::make_shared<Start>(size(), first, simulated != nullptr);
     try {
         for (std::size_t index = first; index < size(); ++index) {
-            slots_[index]->thread = Thread([this, index, start] { run_loop(index, *start); });
+            const auto body = [this, index, start] { run_loop(index, *start); };
+            slots_[index]->thread = Thread(body, simulated);
         }
     } catch (...) {
         start->failure = std::current_exception();
@@ -147,8 +157,9 @@ void LoopGroup::run_loop(std::size_t index, Start& start) noexcept {
     std::optional<EventLoop> loop;
     try {
         loop.emplace(options_);
-        if (loop->simulation() != nullptr && size() > 1) {
-            throw_not_simulated("LoopGroup", "its loops have a thread each");
+        if (loop->simulation() != nullptr && size() > 1 && !start.takes_turns) {
+            throw_not_simulated("LoopGroup",
+                                "its loops would have a world each; STEPWISE_REACTOR=sim puts them in one");
         }
     } catch (...) {
         return start.stands[index].set_exception(std::current_exception());

@@ -8,6 +8,8 @@
 // What one loop owns stays on it (law 5): hand over values, sockets by their UniqueFd, immutable bytes by SharedBytes.
 // Every loop is made, run and ended on its thread. The group itself is used from the thread that made it, but for
 // post() and stop(), which any thread may call. A program that has nothing else to do there calls run().
+// With STEPWISE_REACTOR=sim the loops are in the program's simulation; listeners that share a port get their
+// connections by the seed.
 #pragma once
 
 #include <stepwise/runtime/event_loop.hpp>
@@ -20,6 +22,8 @@
 #include <vector>
 
 namespace stepwise {
+
+class SimulatedThreads;
 
 class LoopGroup {
 public:
@@ -73,6 +77,7 @@ private:
         Slot& slot_;
     };
 
+    SimulatedThreads* simulated_threads() const;
     std::shared_ptr<Start> start_threads(Main main, std::size_t first);
     void run_loop(std::size_t index, Start& start) noexcept;
     void run_main(EventLoop& loop, std::size_t index, Start& start);

@@ -10,6 +10,8 @@
 namespace stepwise {
 
 struct Thread::State {
+    explicit State(SimulatedThreads* simulated) noexcept : threads(simulated) {}
+
     void run(std::function<void()>& body) noexcept {
         try {
             body();
@@ -29,7 +31,7 @@ struct Thread::State {
         return std::exchange(error, nullptr);
     }
 
-    SimulatedThreads* threads = detail::simulated_threads();
+    SimulatedThreads* threads;
     std::exception_ptr error;
     bool has_ended = false;  // for who is simulated: it is read and written by turns
     std::thread thread;
@@ -38,9 +40,10 @@ struct Thread::State {
 Thread::Thread() noexcept = default;
 Thread::Thread(Thread&& other) noexcept = default;
 
-Thread::Thread(std::function<void()> body) : state_(std::make_unique<State>()) {
+Thread::Thread(std::function<void()> body) : Thread(std::move(body), detail::simulated_threads()) {}
+
+Thread::Thread(std::function<void()> body, SimulatedThreads* threads) : state_(std::make_unique<State>(threads)) {
     auto run = [state = state_.get(), body = std::move(body)]() mutable { state->run(body); };
-    SimulatedThreads* threads = state_->threads;
     state_->thread = threads != nullptr ? threads->start(std::move(run)) : std::thread(std::move(run));
     // Which of the two goes on first is open.
     if (threads != nullptr)

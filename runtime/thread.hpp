@@ -5,8 +5,9 @@
 //     });
 //     thread.join();
 //
-// Of STEPWISE_REACTOR=sim: a Thread is in the simulation of the thread that makes it, and so is a loop that it runs.
-// Whatever makes a simulated thread wait must be one of these: a lock that another holds would keep both for ever.
+// Of STEPWISE_REACTOR=sim: a Thread is in the simulation of the thread that makes it, and so is a loop that it runs, or
+// refused, std::logic_error, where it asks for a kernel's reactor. Each thread asks the environment once. Whatever
+// makes a simulated thread wait must be one of these: a lock that another holds would keep both for ever.
 // Elsewhere all of this is std's, at std's cost.
 #pragma once
 
@@ -18,6 +19,8 @@
 #include <memory>
 
 namespace stepwise {
+
+class SimulatedThreads;
 
 class Thread {
 public:
@@ -34,7 +37,11 @@ public:
     void join();
 
 private:
+    friend class LoopGroup;
     struct State;
+
+    // In that simulation; nullptr: in none.
+    Thread(std::function<void()> body, SimulatedThreads* simulated);
 
     std::unique_ptr<State> state_;
 };

@@ -172,7 +172,7 @@ struct ReactorOptions {
     bool multishot = true;
     // epoll, simulator: the one buffer per loop that every receive reads into.
     std::size_t receive_block_bytes = 64 * 1024;
-    // Simulator: STEPWISE_SEED and STEPWISE_SIM change it.
+    // Simulator: STEPWISE_SEED and STEPWISE_SIM change it. On a simulated thread: as its world's, or as they are here.
     sim::Options sim = {};
 };
 

@@ -7,6 +7,7 @@
 
 #include <stepwise/runtime/clock.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <thread>
@@ -21,11 +22,15 @@ public:
     // The loop has a clock of its caller's, which knows nothing of the simulated time: pieces arrive at once.
     virtual void use_foreign_clock() noexcept = 0;
     virtual std::uint64_t entropy_seed() noexcept = 0;
-    // ReactorHost::run_job is called with it at a time that the seed chooses.
+    virtual void set_threads_max(std::size_t threads) noexcept = 0;
+    // ReactorHost::run_job is called with it at a time that the seed chooses; where as many run as may, behind one of
+    // them, the first that was given first. std::system_error when not one thread can be made.
     virtual void run_later(Job& job) = 0;
     // The jobs that did not begin, as a list; none will run any more: those that have begun are waited for.
     virtual Job* take_jobs() noexcept = 0;
     virtual bool on_own_thread() const noexcept = 0;
+    // No other thread waits for its turn.
+    virtual bool alone() const noexcept = 0;
 
 protected:
     ~Simulation() = default;
@@ -50,6 +55,8 @@ namespace detail {
 // Of this thread; nullptr: it is not simulated. Where no loop runs yet the simulation begins here, if STEPWISE_REACTOR
 // asks for one, and lasts as long as the thread.
 SimulatedThreads* simulated_threads();
+// Whatever loop this thread makes is in the simulation that it is in itself.
+bool is_simulated_thread() noexcept;
 
 }  // namespace detail
 

@@ -6,6 +6,19 @@
 
 namespace stepwise::sim {
 
+struct Turns::Place {
+    Place(TimePoint until, const std::function<bool()>& ready, bool is_for_an_end) noexcept
+        : due(until), is_ready(ready), for_an_end(is_for_an_end) {}
+
+    TimePoint due;
+    const std::function<bool()>& is_ready;
+    bool for_an_end;
+    bool has_turn = false;
+    bool nothing_goes_on = false;
+    bool sent_away = false;
+    std::condition_variable got_turn;
+};
+
 void Turns::wait(TimePoint due, const std::function<bool()>& is_ready, bool for_an_end) {
     Place own(due, is_ready, for_an_end);
     waiting_.push_back(&own);
@@ -31,20 +44,33 @@ void Turns::wait(TimePoint due, const std::function<bool()>& is_ready, bool for_
 }
 
 std::thread Turns::start(std::function<void()> body, std::shared_ptr<const void> world) {
+    waiting_.reserve(waiting_.size() + 1);
+    Newcomer newcomer = prepare(std::move(body), std::move(world));
+    let_in(newcomer);
+    return std::move(newcomer.thread);
+}
+
+Turns::Newcomer Turns::prepare(std::function<void()> body, std::shared_ptr<const void> world) {
     static const std::function<bool()> always = [] { return true; };
     auto place = std::make_shared<Place>(TimePoint::max(), always, false);
-    waiting_.push_back(place.get());
-    try {
-        return std::thread([this, place, body = std::move(body), world = std::move(world)]() mutable {
-            wait_for_turn(*place);
-            body();
-            body = nullptr;  // what it holds ends in its own turn
-            leave();
-        });
-    } catch (...) {
-        waiting_.pop_back();
-        throw;
-    }
+    auto in_turns = [this, place, body = std::move(body), world = std::move(world)]() mutable {
+        wait_for_turn(*place);
+        if (place->sent_away) return;
+        body();
+        body = nullptr;  // what it holds ends in its own turn
+        leave();
+    };
+    std::thread thread(std::move(in_turns));
+    return {std::move(thread), std::move(place)};
+}
+
+void Turns::let_in(Newcomer& newcomer) {
+    waiting_.push_back(newcomer.place.get());
+}
+
+void Turns::send_away(Newcomer& newcomer) noexcept {
+    newcomer.place->sent_away = true;
+    give_turn(*newcomer.place);
 }
 
 void Turns::leave() noexcept {

@@ -2,8 +2,8 @@
 //
 // Who gives its turn away hands it to one that is ready, by the seed; where none is, the clock goes on to the next
 // happening. The threads are real, so that a wrong one is found out as ever; whatever they share is handed over with
-// the turn. Where nobody can ever go on, one that waits is told so with std::logic_error. `start`, `wait` and `leave`
-// are for the thread whose turn it is.
+// the turn. Where nobody can ever go on, one that waits is told so with std::logic_error. All of it is for the thread
+// whose turn it is.
 #pragma once
 
 #include <stepwise/runtime/seeded_random.hpp>
@@ -29,24 +29,23 @@ public:
     // Until `is_ready` or `due`. Whoever has the turn asks is_ready, perhaps often. One that only waits for another
     // thread's end is the last to hear that nothing goes on.
     void wait(TimePoint due, const std::function<bool()>& is_ready, bool for_an_end = false);
-    // A new thread, which is ready, and keeps `world` to its very end. `body` throws nothing.
+    // A new thread, which is ready, and keeps `world` to its very end. `body` throws nothing. std::system_error where
+    // there is none to be had.
     std::thread start(std::function<void()> body, std::shared_ptr<const void> world);
+    // The same in two steps: until it is let in it has no part in the simulation. One that is not to run after all is
+    // sent away before it is joined.
+    struct Place;
+    struct Newcomer {
+        std::thread thread;
+        std::shared_ptr<Place> place;
+    };
+    Newcomer prepare(std::function<void()> body, std::shared_ptr<const void> world);
+    void let_in(Newcomer& newcomer);
+    void send_away(Newcomer& newcomer) noexcept;
     // This thread has no part in the simulation any more.
     void leave() noexcept;
 
 private:
-    struct Place {
-        Place(TimePoint until, const std::function<bool()>& ready, bool is_for_an_end) noexcept
-            : due(until), is_ready(ready), for_an_end(is_for_an_end) {}
-
-        TimePoint due;
-        const std::function<bool()>& is_ready;
-        bool for_an_end;
-        bool has_turn = false;
-        bool nothing_goes_on = false;
-        std::condition_variable got_turn;
-    };
-
     // Who is next, out of the queue.
     Place& choose();
     Place* one_that_is_ready();

@@ -106,6 +106,9 @@ void World::adopt_listener(int fd) {
     const Endpoint local(reinterpret_cast<const sockaddr*>(&address), size);
     Socket::Kind kind = local.family() == AF_UNIX ? Socket::Kind::unix_stream : Socket::Kind::tcp;
     std::shared_ptr<Socket> socket = network.make(kind, local.family());
+    int shares_port = 0;
+    size = sizeof shares_port;
+    socket->shares_port = ::getsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &shares_port, &size) == 0 && shares_port != 0;
     if (network.bind(*socket, local) != 0 || network.listen(*socket, SOMAXCONN) != 0) return;
     place(fd).socket = socket;
     socket->fd = fd;

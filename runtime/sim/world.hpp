@@ -14,6 +14,7 @@
 #include <stepwise/runtime/sim/turns.hpp>
 #include <stepwise/runtime/sim/visitor.hpp>
 
+#include <deque>
 #include <list>
 #include <map>
 #include <memory>
@@ -61,6 +62,8 @@ public:
         turns.wait(due, is_ready, for_an_end);
     }
     std::thread start(std::function<void()> body) override;
+    // Turns::prepare, in this world.
+    Turns::Newcomer prepare(std::function<void()> body);
 
     bool owns(int fd) const noexcept override;
     void closing(int fd) noexcept override;
@@ -96,6 +99,8 @@ private:
     Socket& at(int fd) const noexcept { return *descriptors_[static_cast<std::size_t>(fd)].socket; }
     Socket& checked(int fd) const;
     Descriptor& place(int fd);
+    // `body`, for a thread that is in this world while it lasts.
+    std::function<void()> inside(std::function<void()> body);
     int pair_of(Socket::Kind kind, int flags, int ends[2]);
 
     const Options options_;
@@ -129,43 +134,47 @@ private:
 // The world that a thread brings its loops into; nullptr: each has one of its own.
 std::shared_ptr<World>& world_of_thread() noexcept;
 
-// A loop's seat in a world. The executor's jobs run on threads of their own, at times that the seed chooses.
+// A loop's seat in a world, and the threads of its executor: as many as that may have. Each takes a job from the queue,
+// and runs it after a time that the seed chooses.
 class Seat final : public Simulation {
 public:
+    // std::logic_error for options that the thread's world does not have.
     Seat(ReactorHost& host, const Options& options);
     ~Seat();
     Seat(const Seat&) = delete;
     Seat& operator=(const Seat&) = delete;
 
     World& world() const noexcept { return *world_; }
-    // None is to run, and no thread but the loop's is there.
-    bool has_nothing_to_do() const noexcept { return jobs_.empty() && world_->turns.alone(); }
+    // No job is to begin.
+    bool has_nothing_to_do() const noexcept { return outside_ == 0; }
     // Whether the loop's clock is the world's.
     bool has_own_clock() const noexcept { return own_clock_; }
 
     Clock& clock() noexcept override { return world_->timeline; }
     void use_foreign_clock() noexcept override;
     std::uint64_t entropy_seed() noexcept override { return world_->entropy_seed(); }
+    void set_threads_max(std::size_t threads) noexcept override { threads_max_ = threads; }
     void run_later(Job& job) override;
     Job* take_jobs() noexcept override;
     bool on_own_thread() const noexcept override { return detail::simulated_calls == world_.get(); }
+    bool alone() const noexcept override { return world_->turns.alone(); }
 
 private:
-    class RunsJob;
-    struct Worker {
-        bool ended = false;
-        std::thread thread;
-    };
+    class Worker;
 
-    void begin(Job& job);
+    bool hire(Job& job);
+    void work(Worker& worker) noexcept;
     void join_those_that_ended() noexcept;
 
     ReactorHost& host_;
     std::shared_ptr<World> world_;
     Inside inside_;
     bool own_clock_ = true;
-    std::vector<std::shared_ptr<RunsJob>> jobs_;  // that have not begun
-    std::list<Worker> workers_;
+    std::size_t threads_max_ = SIZE_MAX;
+    std::list<std::shared_ptr<Worker>> workers_;
+    std::size_t outside_ = 0;  // of those: their first job has not begun
+    std::deque<Job*> queued_;  // for whoever is done first
+    bool takes_none_ = false;  // the jobs were taken back
 };
 
 // Of the loop that runs on this thread, or of another. std::logic_error if that is no simulation.

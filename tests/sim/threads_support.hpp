@@ -1,6 +1,7 @@
 // What the tests of simulated threads share.
 #pragma once
 
+#include <stepwise/runtime/io.hpp>
 #include <stepwise/runtime/sleep.hpp>
 #include <stepwise/runtime/thread.hpp>
 #include <stepwise/tests/sim/support.hpp>
@@ -8,6 +9,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <functional>
+#include <span>
 #include <string>
 #include <thread>
 
@@ -25,10 +27,22 @@ inline void in_a_program(std::uint64_t seed, const std::function<void()>& main) 
     ::unsetenv("STEPWISE_REACTOR");
 }
 
+inline EventLoop::Options real() {
+    EventLoop::Options options;
+    options.reactor = "epoll";
+    return options;
+}
+
 inline sim::Options with_seed(std::uint64_t seed) {
     sim::Options options;
     options.seed = seed;
     return options;
+}
+
+inline Coro<void> receive_a_byte(int from, std::string& heard) {
+    char byte = 0;
+    const std::size_t count = co_await io::recv(from, std::span(&byte, 1));
+    heard += count == 1 ? byte : '-';
 }
 
 // Takes a second for each, and writes down who runs.
