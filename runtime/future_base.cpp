@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <new>
 #include <utility>
 
 namespace stepwise {
@@ -23,11 +24,15 @@ void FutureBase::end_rest() noexcept {
 
 void FutureBase::report_unretrieved(const std::string& who) noexcept {
     retrieved_ = true;
-    std::string made = stepwise::made_at(made_at_);
-    Scheduler::report_lost(std::move(error_),
-                           fmt::format("{}{} ended with an exception that nobody retrieved (cure: co_await it, or ask "
-                                       "for its result)",
-                                       who, made.empty() ? made : ", " + made + ","));
+    std::string where;
+    try {
+        const std::string made = stepwise::made_at(made_at_);
+        where =
+            fmt::format("{}{} ended with an exception that nobody retrieved (cure: co_await it, or ask for its result)",
+                        who, made.empty() ? made : ", " + made + ",");
+    } catch (const std::bad_alloc&) {  // then there is who it was, and the exception
+    }
+    Scheduler::report_lost(std::move(error_), where.empty() ? who : where);
 }
 
 void FutureBase::finish_traced() noexcept {

@@ -20,8 +20,21 @@ detail::TaskExtras& TaskBase::extras() {
     return *extras_;
 }
 
+namespace {
+
+// Where there is no memory for its name it has none.
+std::string name_of(const TaskBase& task) noexcept {
+    try {
+        return task.name();
+    } catch (const std::bad_alloc&) {
+        return "a task";
+    }
+}
+
+}  // namespace
+
 void TaskBase::end_rest() noexcept {
-    if (unretrieved()) report_unretrieved(name());
+    if (unretrieved()) report_unretrieved(name_of(*this));
     delete extras_;
     FutureBase::end_rest();
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
+#include <new>
 
 namespace stepwise {
 
@@ -233,12 +234,15 @@ void UringReceives::queue(ReceiveRecord& record) noexcept {
     host_.push_ready(record);
 }
 
-void UringReceives::hold_back(ReceiveRecord& record) {
+void UringReceives::hold_back(ReceiveRecord& record) noexcept {
     while (!record.chain.empty()) {
-        std::uint16_t id = buffers_->pop(record.chain);
-        std::span<char> bytes = buffers_->bytes(id);
-        record.held.insert(record.held.end(), bytes.begin(), bytes.end());
-        buffers_->give_back(id);
+        const std::span<char> bytes = buffers_->bytes(static_cast<std::uint16_t>(record.chain.first));
+        try {
+            record.held.insert(record.held.end(), bytes.begin(), bytes.end());
+        } catch (const std::bad_alloc&) {  // they stay where they are, and the kernel goes without these buffers
+            return;
+        }
+        buffers_->give_back(buffers_->pop(record.chain));
     }
 }
 

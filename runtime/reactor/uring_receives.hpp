@@ -72,7 +72,7 @@ private:
     void arm_later(ReceiveRecord& record) noexcept;
     void queue(ReceiveRecord& record) noexcept;
     void take_buffer(ReceiveRecord& record, const UringCompletion& completion);
-    void hold_back(ReceiveRecord& record);
+    void hold_back(ReceiveRecord& record) noexcept;
     void part(ReceiveRecord& record) noexcept;
     void drop_bytes(ReceiveRecord& record) noexcept;
     void release_if_done(ReceiveRecord& record) noexcept;

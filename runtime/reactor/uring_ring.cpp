@@ -99,16 +99,28 @@ bool UringRing::stop(UringRequest& request, std::uint64_t user_data) {
 }
 
 void UringRing::cancel(std::uint64_t user_data) {
-    io_uring_sqe& entry = next_entry();
-    io_uring_prep_cancel64(&entry, user_data, 0);
-    entry.user_data = tagged(nullptr, UringTag::none);
-    if ((ring_.features & IORING_FEAT_CQE_SKIP) != 0) entry.flags |= IOSQE_CQE_SKIP_SUCCESS;
+    io_uring_sqe* entry = entry_on_thread();
+    if (entry == nullptr) return;
+    io_uring_prep_cancel64(entry, user_data, 0);
+    entry->user_data = tagged(nullptr, UringTag::none);
+    if ((ring_.features & IORING_FEAT_CQE_SKIP) != 0) entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
 }
 
 void UringRing::cancel_everything() {
-    io_uring_sqe& entry = next_entry();
-    io_uring_prep_cancel64(&entry, 0, IORING_ASYNC_CANCEL_ANY);
-    entry.user_data = tagged(nullptr, UringTag::none);
+    io_uring_sqe* entry = entry_on_thread();
+    if (entry == nullptr) return;
+    io_uring_prep_cancel64(entry, 0, IORING_ASYNC_CANCEL_ANY);
+    entry->user_data = tagged(nullptr, UringTag::none);
+}
+
+// nullptr: the queue is full, and this is not the ring's thread. That one has ended, and the kernel its requests.
+io_uring_sqe* UringRing::entry_on_thread() {
+    try {
+        return &next_entry();
+    } catch (const std::system_error& error) {
+        if (error.code().value() == EEXIST) return nullptr;
+        throw;
+    }
 }
 
 int UringRing::submit_and_wait(std::optional<std::chrono::nanoseconds> timeout) {

@@ -78,7 +78,8 @@ public:
     // Asks for the end of a request; false: the kernel had not seen it yet and never will, so that no completion comes.
     bool stop(UringRequest& request, std::uint64_t user_data);
 
-    // Asks for the end of whatever carries `user_data`; what becomes of it, its own completion tells.
+    // Asks for the end of whatever carries `user_data`; what becomes of it, its own completion tells. On another thread
+    // than the ring's, which must have ended, perhaps nothing.
     void cancel(std::uint64_t user_data);
     void cancel_everything();
 
@@ -114,6 +115,7 @@ private:
     int submit_and_wait(std::optional<std::chrono::nanoseconds> timeout);
     void enable();
     io_uring_sqe& entry_of_full_queue();
+    io_uring_sqe* entry_on_thread();
     void set_aside();
 
     io_uring ring_{};

@@ -4,14 +4,17 @@
 #include <stepwise/runtime/diagnostics/lint.hpp>
 #include <stepwise/runtime/finally.hpp>
 #include <stepwise/runtime/gather.hpp>
+#include <stepwise/runtime/reactor/reactor.hpp>
 #include <stepwise/runtime/shield.hpp>
 #include <stepwise/runtime/sync/queue.hpp>
 #include <stepwise/runtime/task_group.hpp>
 #include <stepwise/runtime/to_thread.hpp>
+#include <stepwise/runtime/unique_fd.hpp>
 #include <stepwise/runtime/wait.hpp>
 #include <stepwise/tests/runtime/support.hpp>
 
 #include <signal.h>
+#include <sys/socket.h>
 
 #include <array>
 #include <atomic>
@@ -155,7 +158,7 @@ Coro<> shields_and_queues() {
     value = co_await on_a_thread;
     CHECK(value == 2);
 }
-Coro<> calls() {
+Coro<> loop_calls() {
     EventLoop& loop = EventLoop::current();
     std::array<char, 100> large{};
     loop.call_soon([large] { static_cast<void>(large); });
@@ -209,7 +212,7 @@ TEST_CASE("where memory is enough the scenarios end in order and leave nothing b
         world.turns(1);
     }
     for (auto scenario :
-         {frames_and_futures, groups, failing_groups, waits, gather_that_is_kept, shields_and_queues, calls}) {
+         {frames_and_futures, groups, failing_groups, waits, gather_that_is_kept, shields_and_queues, loop_calls}) {
         CHECK_FALSE(fails_at(1'000'000, false, scenario));
     }
 }
@@ -270,6 +273,71 @@ TEST_CASE("a coroutine that is dropped unstarted while there is no memory is tol
     CHECK(world.run(large_frame(1)) == 1);
 }
 
+TEST_CASE("an exception that nobody retrieved is told also where there is no memory to say who ended with it") {
+    World world;
+    int told = 0;
+    world.loop.set_exception_handler([&](const std::exception_ptr& error, std::string_view) {
+        CHECK_THROWS_AS(std::rethrow_exception(error), std::logic_error);
+        ++told;
+    });
+    std::optional<Future<int>> future = world.loop.create_future<int>();
+    future->set_exception(std::make_exception_ptr(std::logic_error("a mistake")));
+    std::optional<Task<>> task = world.loop.create_task(fails());
+    task->set_name("a task with a name that is longer than a short string");
+    world.turns(3);
+    world.loop.call_soon([&] {
+        memory = {true, true, false, 0};
+        future.reset();
+        task.reset();
+        memory.armed = false;
+    });
+    world.turns(1);
+    CHECK(told == 2);
+}
+
+namespace {
+
+// Pauses behind the first bytes, where there is no memory any more.
+struct Pausing final : Receiver {
+    explicit Pausing(Reactor& of) : reactor(of) {}
+    void received(std::span<char> given) override {
+        bytes.append(given.begin(), given.end());
+        if (bytes.size() != given.size()) return;
+        memory = {true, true, false, 0};
+        reactor.pause_receiving(*this);
+    }
+    void receive_ended(int) override {}
+
+    Reactor& reactor;
+    std::string bytes;
+};
+
+}  // namespace
+
+TEST_CASE("bytes behind a pause stay where they are while there is no memory to keep them, and come in order") {
+    EventLoop::Options options;
+    options.reactor_options.receive_block_bytes = options.reactor_options.receive_buffer_bytes = 256;
+    World world(std::move(options));
+    std::array<int, 2> sockets{};
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sockets.data()) == 0);
+    UniqueFd here(sockets[0]);
+    UniqueFd there(sockets[1]);
+    std::string text;
+    while (text.size() < 1500) text += std::to_string(text.size()) + " ";
+    REQUIRE(::send(there.get(), text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()));
+    Pausing receiver(world.loop.reactor());
+    receiver.bytes.reserve(text.size());
+    world.loop.reactor().start_receiving(here.get(), receiver);
+    world.turns(5);
+    memory.armed = false;
+    CHECK(receiver.bytes.size() == 256);
+    world.loop.reactor().resume_receiving(receiver);
+    world.turns(20);
+    CHECK(receiver.bytes == text);
+    world.loop.reactor().stop_receiving(receiver);
+    world.loop.reactor().forget(here.get());
+}
+
 TEST_CASE("a signal that comes while there is no memory is told when there is some") {
     World world;
     int calls = 0;
@@ -307,7 +375,7 @@ TEST_CASE("memory that runs out anywhere in shields, queues and threads costs wh
     fails_at_each(shields_and_queues);
 }
 TEST_CASE("memory that runs out anywhere in calls, timers and signals costs who asked for it, no more") {
-    fails_at_each(calls);
+    fails_at_each(loop_calls);
 }
 #else
 TEST_CASE("memory that runs out costs who asked for it, no more") {

@@ -200,3 +200,38 @@ TEST_CASE_TEMPLATE("more operations than the queue holds are started, cancelled 
     }
     CHECK(world.reactor().idle());
 }
+
+TEST_CASE_TEMPLATE("what a thread left when it ended is let go of on another one, however much it is", Kind,
+                   EVERY_REACTOR) {
+    if (is_left_out<Kind>("it has one thread")) return;
+    ReactorOptions options;
+    options.ring_entries = 8;
+    constexpr std::size_t count = 100;
+    std::vector<Pair> pairs(2 * count);
+    for (Pair& pair : pairs) pair = socket_pair();
+    std::vector<Counted> operations(count);
+    std::vector<TestReceiver> receivers(count);
+    std::vector<char> bytes(count);
+    World<Kind> world(options);
+    if (world.is_missing()) return;
+    std::thread([&] {
+        for (std::size_t index = 0; index < count; ++index) {
+            operations[index].prepare_recv(pairs[index].here.get(), &bytes[index], 1);
+            world.start(operations[index]);
+            world.reactor().start_receiving(pairs[count + index].here.get(), receivers[index]);
+        }
+        world.poll();
+    }).join();
+    SUBCASE("one by one") {
+        for (Counted& operation : operations) {
+            world.reactor().cancel(operation);
+            world.reactor().abandon(operation);
+        }
+        for (TestReceiver& receiver : receivers) world.reactor().stop_receiving(receiver);
+    }
+    SUBCASE("by the reactor's end") {
+        for (Counted& operation : operations) world.reactor().abandon(operation);
+    }
+    CHECK(std::ranges::none_of(operations, &Operation::pending));
+    world.loop.reactor.reset();
+}
