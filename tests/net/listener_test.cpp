@@ -1,6 +1,6 @@
+#include <stepwise/tests/captured_stderr.hpp>
 #include <stepwise/tests/net/support.hpp>
 
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #include <stepwise/net/listener.hpp>
@@ -47,21 +47,6 @@ struct FewDescriptors {
 };
 
 // What goes to stderr meanwhile.
-class Stderr {
-public:
-    Stderr() : file_(::memfd_create("stderr", MFD_CLOEXEC)), before_(::dup(2)) { ::dup2(file_.get(), 2); }
-    ~Stderr() { ::dup2(before_.get(), 2); }
-    std::string text() {
-        std::string bytes(10'000, '\0');
-        ssize_t count = ::pread(file_.get(), bytes.data(), bytes.size(), 0);
-        bytes.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
-        return bytes;
-    }
-
-private:
-    UniqueFd file_;
-    UniqueFd before_;
-};
 
 }  // namespace
 
@@ -164,7 +149,7 @@ TEST_CASE("out of descriptors it says so once, waits, harms nobody, and goes on"
     UniqueFd listening = net::listen_on(address);
     std::string said;
     {
-        Stderr captured;
+        CapturedStderr captured;
         FewDescriptors few;
         scene.listen_on(std::move(listening));
         REQUIRE(calls::connect(late.fd(), address.get(), address.size()) == 0);
@@ -191,7 +176,7 @@ TEST_CASE("a listener ends while it waits for descriptors") {
     scene.listener.reset();
     Peer late(scene.world, UniqueFd(calls::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)));
     UniqueFd listening = net::listen_on(address);
-    Stderr captured;
+    CapturedStderr captured;
     FewDescriptors few;
     scene.listen_on(std::move(listening));
     REQUIRE(calls::connect(late.fd(), address.get(), address.size()) == 0);

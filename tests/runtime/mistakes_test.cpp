@@ -1,10 +1,7 @@
 // What a program does wrong, and what it costs: the error where it was made, and the loop nothing.
-#include <stepwise/runtime/unique_fd.hpp>
+#include <stepwise/tests/captured_stderr.hpp>
 #include <stepwise/tests/runtime/support.hpp>
 
-#include <unistd.h>
-
-#include <cstdio>
 #include <stdexcept>
 
 namespace {
@@ -14,22 +11,6 @@ using namespace runtime_test;
 }  // namespace
 
 TEST_CASE("an exception handler that throws costs the loop nothing, and nobody the error that it was told") {
-    // What goes to stderr, into a file instead.
-    struct Stderr {
-        Stderr() : before(::dup(2)) { REQUIRE(::dup2(::fileno(file), 2) == 2); }
-        ~Stderr() {
-            ::dup2(before.get(), 2);
-            std::fclose(file);
-        }
-        std::string text() const {
-            std::string bytes(1000, '\0');
-            std::fseek(file, 0, SEEK_SET);
-            bytes.resize(std::fread(bytes.data(), 1, bytes.size(), file));
-            return bytes;
-        }
-        std::FILE* file = std::tmpfile();
-        UniqueFd before;
-    };
     World world;
     world.loop.set_exception_handler(
         [](std::exception_ptr, std::string_view) { throw std::runtime_error("no room for it"); });
@@ -38,7 +19,7 @@ TEST_CASE("an exception handler that throws costs the loop nothing, and nobody t
     world.loop.call_soon([&] { went_on = true; });
     std::string text;
     {
-        Stderr captured;
+        CapturedStderr captured;
         world.turns(1);
         text = captured.text();
     }

@@ -1,7 +1,7 @@
 // What a handler reads of the request that opened its connection, and calls beside plain messages.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/mman.h>
+#include <stepwise/tests/captured_stderr.hpp>
 #include <stepwise/tests/ws/support.hpp>
 
 #include <stepwise/net/http/cookies.hpp>
@@ -71,21 +71,6 @@ bool has_nodelay(int fd) {
 }
 
 // What goes to stderr meanwhile.
-class Stderr {
-public:
-    Stderr() : file_(::memfd_create("stderr", MFD_CLOEXEC)), before_(::dup(2)) { ::dup2(file_.get(), 2); }
-    ~Stderr() { ::dup2(before_.get(), 2); }
-    std::string text() {
-        std::string bytes(10'000, '\0');
-        const ssize_t count = ::pread(file_.get(), bytes.data(), bytes.size(), 0);
-        bytes.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
-        return bytes;
-    }
-
-private:
-    UniqueFd file_;
-    UniqueFd before_;
-};
 
 }  // namespace
 
@@ -141,7 +126,7 @@ TEST_CASE("set_nodelay is what the kernel says of the connection's socket") {
 TEST_CASE("of a page that is refused a line is told, with its origin and the server's") {
     Scene scene;
     Peer client = scene.connect();
-    Stderr told;
+    CapturedStderr told;
     client.send(handshake("/nodelay", "Origin: https://evil.example:8443\r\n"));
     CHECK(read_answer(client).status == 403);
     const std::string line =
