@@ -291,19 +291,11 @@ void check(const Row& row, const HttpOutcome& outcome) {
 TEST_CASE(
     "whatever an HTTP server's client does: the right status in time, little memory, nobody else is late, nothing is "
     "left") {
-    for (const Row& row : rows) {
-        for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
-            const std::string where = fmt::format("{}, seed {}", row.name, seed);
-            CAPTURE(where);
-            const long descriptors = open_descriptors();
-            const auto attacking = [&row](net::Address server, HttpOutcome& outcome) {
-                return attack(row, std::move(server), outcome);
-            };
-            const HttpOutcome outcome = run_on(weather(seed), play(attacking));
-            check(row, outcome);
-            CHECK(open_descriptors() == descriptors);
-        }
-    }
+    const auto play_row = [](const Row& row) {
+        return play(
+            [&row](net::Address server, HttpOutcome& outcome) { return attack(row, std::move(server), outcome); });
+    };
+    play_all(rows, play_row, check);
 }
 
 namespace {

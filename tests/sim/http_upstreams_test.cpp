@@ -304,14 +304,5 @@ void check(const Row& row, const Outcome& outcome) {
 TEST_CASE(
     "whatever an HTTP client's server does: one error, little memory, and the next answer comes from whom it may") {
     REQUIRE(bomb().size() < body_bytes_max);
-    for (const Row& row : rows) {
-        for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
-            const std::string where = fmt::format("{}, seed {}", row.name, seed);
-            CAPTURE(where);
-            const long descriptors = open_descriptors();
-            const Outcome outcome = run_on(weather(seed), play(row));
-            check(row, outcome);
-            CHECK(open_descriptors() == descriptors);
-        }
-    }
+    play_all(rows, play, check);
 }

@@ -5,7 +5,6 @@
 #include <stepwise/tests/sim/http_support.hpp>
 
 #include <doctest/doctest.h>
-#include <fmt/format.h>
 
 using namespace sim_test;
 
@@ -179,27 +178,23 @@ Coro<Outcome> play(const Row& row, http::ServerOptions secure) {
     co_return outcome;
 }
 
+void check(const Row& row, const Outcome& outcome) {
+    CHECK(outcome.seconds >= row.seconds);
+    CHECK(outcome.seconds <= row.seconds + 2);
+    CHECK(outcome.seen.whole == 0);
+    CHECK(outcome.seen.cancelled == row.cancelled);
+    CHECK(outcome.seen.answers > 0);
+    CHECK(outcome.seen.failures == 0);
+    CHECK(outcome.seen.latest_answer <= answer_time_max);
+    CHECK(outcome.connections_left == 0);
+    CHECK(outcome.tasks_left == 0);
+}
+
 }  // namespace
 
 TEST_CASE("whatever comes where TLS must be: the connection ends in time, and its handler, and nobody else is late") {
     http::ServerOptions secure = small_http_limits();
     secure.tls = authority().server();
-    for (const Row& row : rows) {
-        for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
-            const std::string where = fmt::format("{}, seed {}", row.name, seed);
-            CAPTURE(where);
-            const long descriptors = open_descriptors();
-            const Outcome outcome = run_on(weather(seed), play(row, secure));
-            CHECK(outcome.seconds >= row.seconds);
-            CHECK(outcome.seconds <= row.seconds + 2);
-            CHECK(outcome.seen.whole == 0);
-            CHECK(outcome.seen.cancelled == row.cancelled);
-            CHECK(outcome.seen.answers > 0);
-            CHECK(outcome.seen.failures == 0);
-            CHECK(outcome.seen.latest_answer <= answer_time_max);
-            CHECK(outcome.connections_left == 0);
-            CHECK(outcome.tasks_left == 0);
-            CHECK(open_descriptors() == descriptors);
-        }
-    }
+    play_all(
+        rows, [&secure](const Row& row) { return play(row, secure); }, check);
 }

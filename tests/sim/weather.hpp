@@ -4,6 +4,9 @@
 
 #include <stepwise/tests/sim/support.hpp>
 
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
 #include <cstdint>
 #include <filesystem>
 
@@ -40,6 +43,21 @@ inline sim::Options weather(std::uint64_t seed) {
         }
     }
     return options;
+}
+
+// Each row of a table of what peers do, in each weather: what `play(row)` returns is given to `check(row, outcome)`,
+// and no descriptor is left.
+template <class Rows, class Play, class Check>
+void play_all(const Rows& rows, Play play, Check check) {
+    for (const auto& row : rows) {
+        for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+            const std::string where = fmt::format("{}, seed {}", row.name, seed);
+            CAPTURE(where);
+            const long descriptors = open_descriptors();
+            check(row, run_on(weather(seed), play(row)));
+            CHECK(open_descriptors() == descriptors);
+        }
+    }
 }
 
 }  // namespace sim_test
