@@ -1,12 +1,14 @@
 // A part of a file over a connection: plain and through TLS, short files, peers that do not read, and peers that go.
 #include <stepwise/tests/net/support.hpp>
 
+#include <stepwise/net/send_file.hpp>
 #include <stepwise/net/stream.hpp>
 #include <stepwise/runtime/file.hpp>
 #include <stepwise/runtime/sleep.hpp>
 #include <stepwise/tests/left_out.hpp>
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -217,6 +219,61 @@ TEST_CASE("it can be cancelled, and its stream aborted, at any time") {
         static_cast<void>(scene.peer->read_now());
         return scene.peer->ended();
     });
+}
+
+namespace {
+
+struct Deaf final : net::TransportHandler {
+    void received(std::span<char>) override {}
+    void received_end() override {}
+    void connection_lost(int) override {}
+    void drained() override {}
+};
+
+Coro<void> check_owned(const net::Transport::Owner& owner) {
+    if (!owner) throw std::system_error(ECONNABORTED, std::generic_category(), "nobody owns it");
+    co_return;
+}
+
+Coro<void> sent_for(const net::Transport::Owner& owner, std::string path, bool& has_begun) {
+    File file = co_await File::open(std::move(path));
+    has_begun = true;
+    const net::AllIsSent all_is_sent = [&owner](net::Transport&) { return check_owned(owner); };
+    co_await net::send_file(*owner, file, 0, 100, all_is_sent);
+}
+
+}  // namespace
+
+TEST_CASE("who owns the connection may abort it and let go of it while the file is read") {
+    Scene scene;
+    const bool is_simulated = scene.loop().reactor().simulation() != nullptr;
+    if (is_simulated) scene.write(pattern(1000));
+    const std::string path = is_simulated ? scene.path : "/proc/self/auxv";  // which sendfile refuses
+    int cut_short = 0;
+    for (int turns = 0; turns < 20; ++turns) {
+        CAPTURE(turns);
+        Pair pair = tcp_pair();
+        const int socket = pair.ours.get();
+        Deaf deaf;
+        net::Transport::Owner owner = net::Transport::make(scene.loop(), std::move(pair.ours), &deaf, {});
+        bool has_begun = false;
+        Task<void> sending = scene.loop().create_task(sent_for(owner, path, has_begun));
+        scene.run_until([&] { return has_begun; });
+        scene.turns(turns);
+        owner->abort();
+        owner.reset();
+        scene.run_until([&] {
+            // Its number must not be another connection's meanwhile.
+            if (!sending.done() && !is_simulated) REQUIRE(::fcntl(socket, F_GETFD) >= 0);
+            return sending.done();
+        });
+        if (sending.exception() != nullptr) {
+            ++cut_short;
+            CHECK_THROWS_AS(sending.result(), std::system_error);
+        }
+        if (!is_simulated) CHECK(::fcntl(socket, F_GETFD) < 0);
+    }
+    CHECK(cut_short >= (is_simulated ? 1 : 2));  // while it reads, and before that while it waits for room
 }
 
 TEST_CASE("the loop may end while a file is sent") {
