@@ -4,13 +4,12 @@
 
 #include <stepwise/net/transport.hpp>
 
-#include <string>
+#include <string_view>
 
 namespace stepwise::net {
 
 // `what_follows`: for the report's first sentence, behind how much is queued, and for whom. Outside of debug mode
 // nothing.
-void report_no_backpressure(const Transport& transport, const std::string& what_follows,
-                            const std::string& cure) noexcept;
+void report_no_backpressure(const Transport& transport, std::string_view what_follows, std::string_view cure) noexcept;
 
 }  // namespace stepwise::net

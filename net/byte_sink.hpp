@@ -21,13 +21,18 @@ concept ByteSink = requires(Sink& sink, std::size_t size) {
     sink.commit(size);
 };
 
-// From so many bytes on a sink may know better than to copy them: then it has an append of its own.
+// From so many bytes on a sink may know better than to copy them: then it has an append of its own, which does not
+// throw: what announces them may be in the sink already.
 inline constexpr std::size_t copied_bytes_max = 8 * 1024;
+template <class Sink>
+concept HasAppend = requires(Sink& sink, std::string_view bytes) {
+    sink.append(bytes);
+};
 
 template <ByteSink Sink>
 void append(Sink& sink, std::string_view bytes) {
     if (bytes.empty()) return;
-    if constexpr (requires { sink.append(bytes); }) {
+    if constexpr (HasAppend<Sink>) {
         if (bytes.size() > copied_bytes_max) return sink.append(bytes);
     }
     std::memcpy(sink.prepare(bytes.size()), bytes.data(), bytes.size());

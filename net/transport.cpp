@@ -207,8 +207,14 @@ void Transport::flush() noexcept {
 
 void Transport::append(std::string_view bytes) {
     bytes.remove_prefix(send_now(bytes));
-    if (bytes.empty()) return;
-    std::memcpy(prepare(bytes.size()), bytes.data(), bytes.size());
+    if (bytes.empty() || is_lost()) return;
+    char* room = nullptr;
+    try {
+        room = prepare(bytes.size());
+    } catch (const std::bad_alloc&) {  // some are sent, or what announces them is: nothing else may follow
+        return fail(ENOMEM);
+    }
+    std::memcpy(room, bytes.data(), bytes.size());
     commit(bytes.size());
 }
 

@@ -91,7 +91,8 @@ public:
         outbox_.commit(bytes);
         schedule_flush();
     }
-    // For much at once: what the socket takes now is not copied, the rest is corked.
+    // For much at once: what the socket takes now is not copied, the rest is corked. Where there is no memory for that
+    // the connection is lost.
     void append(std::string_view bytes);
     void write(const SharedBytes& bytes) {
         outbox_.append(bytes);

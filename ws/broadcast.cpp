@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <exception>
 
 namespace stepwise::ws {
 
@@ -30,10 +31,17 @@ void Broadcast::send_frame(Opcode opcode, std::string_view payload, const Connec
     loop_->check_thread("ws::Broadcast::send");
     const SharedMessage message = encoder_.encode(opcode, payload);
     // Nobody joins or leaves meanwhile: the hooks of a member that ends by this are called later.
+    std::exception_ptr failure;  // of one that finds no memory: the others get it
     for (Connection* member : members_) {
         if (planted("slow_member_left_out") && member->queued_bytes() > 4096) continue;
-        if (member != except) member->write_message(message);
+        if (member == except) continue;
+        try {
+            member->write_message(message);
+        } catch (...) {
+            failure = std::current_exception();
+        }
     }
+    if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace stepwise::ws

@@ -25,7 +25,8 @@ public:
     // False if it was no member.
     bool remove(Connection& connection) noexcept;
 
-    // To every member that is open. `except` is left out.
+    // To every member that is open. `except` is left out. std::bad_alloc: the message found no memory, or some members
+    // found none for it and go on without; to all others it was sent.
     void send(std::string_view text, const Connection* except = nullptr) { send_frame(Opcode::text, text, except); }
     void send_binary(std::string_view bytes, const Connection* except = nullptr) {
         send_frame(Opcode::binary, bytes, except);

@@ -4,6 +4,8 @@
 #include <stepwise/ws/topics.hpp>
 
 #include <algorithm>
+#include <array>
+#include <new>
 
 namespace stepwise::ws {
 
@@ -23,8 +25,15 @@ bool Face::is_closed(const Connection& connection) noexcept {
     return connection.state_ == Connection::State::closed;
 }
 void Face::failed(Connection& connection, std::exception_ptr error, const char* where) noexcept {
-    connection.loop().call_exception_handler(std::move(error), fmt::format("a WebSocket handler's {}", where));
-    connection.close(CloseCode::internal_error, "the handler failed");
+    std::array<char, 64> text;  // without memory, whose want may be the error
+    const auto written = fmt::format_to_n(text.data(), text.size(), "a WebSocket handler's {}", where);
+    connection.loop().call_exception_handler(std::move(error),
+                                             {text.data(), std::min<std::size_t>(written.size, text.size())});
+    try {
+        connection.close(CloseCode::internal_error, "the handler failed");
+    } catch (const std::bad_alloc&) {
+        connection.abort();
+    }
     connection.drop_waiting();  // also if it was closing already
 }
 void Face::drop_waiting(Connection& connection) noexcept {
@@ -81,6 +90,15 @@ void Connection::start_work() {
     work_.reset(new Work(*this));
 }
 
+bool Connection::has_work() noexcept {
+    try {
+        static_cast<void>(work());
+        return true;
+    } catch (const std::bad_alloc&) {
+        return false;
+    }
+}
+
 void Connection::EndWork::operator()(Work* work) const noexcept {
     delete work;
 }
@@ -134,6 +152,17 @@ void Connection::set_nodelay(bool on) noexcept {
 
 void Connection::received(std::span<char> bytes) {
     active_ = true;
+    try {
+        read(bytes);
+    } catch (const std::bad_alloc&) {  // some bytes are lost, so that those behind them mean nothing
+        if (!has_work()) return end_without_work();
+        if (transport_) transport_->abort();
+        end(CloseCode::abnormal_closure, "there is no memory for what arrived");
+    }
+    if (!end_if_over()) rest();
+}
+
+void Connection::read(std::span<char> bytes) {
     Work& work = this->work();
     if (work.unread != nullptr) [[unlikely]] {  // they were on their way when reading stopped
         const std::span<char> before = work.protocol.take_unread();
@@ -143,11 +172,8 @@ void Connection::received(std::span<char> bytes) {
         return work.protocol.receive_data(*work.unread);
     }
     work.protocol.receive_data(bytes);
-    {
-        Call call(*this);
-        handle_events(work);
-    }
-    if (!end_if_over()) rest();
+    Call call(*this);
+    handle_events(work);
 }
 
 // Called where no message waits any more, or none is wanted. The object stays.

@@ -174,10 +174,13 @@ private:
         return *work_;
     }
     void start_work();
+    // False: there is no memory for it.
+    bool has_work() noexcept;
     // Nothing happens any more: the work ends, unless it holds something.
     void rest() noexcept;
 
     trace::Tracer* traced() const noexcept { return state_ == State::closed ? nullptr : loop_.tracer(); }
+    void read(std::span<char> bytes);
     void handle_events(Work& work);
     // What was received and left unread, while many messages waited.
     void go_on();
@@ -216,6 +219,7 @@ private:
     void shut(CloseCode code, std::string_view reason) noexcept;
     void end(CloseCode code, std::string_view reason) noexcept;
     void end_later() noexcept;
+    void end_without_work() noexcept;
     void run_end();
     void tell_face() noexcept;
     void end_subscriptions() noexcept;

@@ -1,6 +1,10 @@
 // How a connection ends: the close handshake and its deadline, a peer that is gone, one that shows no sign of life.
 #include <stepwise/ws/connection_work.hpp>
 
+#include <cerrno>
+#include <new>
+#include <utility>
+
 namespace stepwise::ws {
 
 namespace {
@@ -57,7 +61,7 @@ void Connection::connection_lost(int) {
 void Connection::lose(std::string_view reason) noexcept {
     if (!has_unread() || state_ != State::open) return end(CloseCode::abnormal_closure, reason);
     state_ = State::lost;
-    work_->close_reason = reason;
+    work_->note_end(work_->close_code, reason);
     transport_.reset();
     work_->backlog.reset();
     wake_sender();
@@ -74,6 +78,7 @@ void Connection::close(CloseCode code, std::string_view reason) {
 // As too_slow: the face hears of it later.
 void Connection::abort() noexcept {
     if (state_ == State::closed) return;
+    if (!has_work()) return end_without_work();
     if (transport_) transport_->abort();
     shut(CloseCode::abnormal_closure, {});
     drop_waiting();
@@ -89,15 +94,23 @@ void Connection::start_close(CloseCode code, std::string_view reason) {
     }
     if (traced() != nullptr) trace::ws_close(*traced(), trace::Way::out, static_cast<int>(code));
     drain_backlog(true);
-    work().protocol.send_close(*transport_, code, reason);
+    Work& work = this->work();
     if (close_waits_) {  // the peer has closed before us
+        work.protocol.send_close(*transport_, code, reason);
         shut(close_code(), close_reason());
         return end_later();
     }
-    state_ = State::closing;
-    work().close_code = code;
-    work().close_reason = reason;
+    std::string kept(reason);
     arm_close_timer();
+    try {
+        work.protocol.send_close(*transport_, code, reason);
+    } catch (...) {
+        loop_.remove_timer(work);
+        throw;
+    }
+    state_ = State::closing;
+    work.close_code = code;
+    work.close_reason = std::move(kept);
     if (has_unread() && !in_events_) {
         goes_on_ = true;
         end_later();
@@ -119,6 +132,22 @@ void Connection::end_later() noexcept {
     if (end_queued_) return;
     loop_.push_ready(work());
     end_queued_ = true;
+}
+
+// No memory to hear of its end later: so the transport tells of one. It is as a connection that is lost.
+void Connection::end_without_work() noexcept {
+    state_ = State::closing;
+    transport_->note_send_failed(ENOMEM);
+}
+
+void Connection::Work::note_end(CloseCode code, std::string_view reason) noexcept {
+    close_code = code;
+    if (reason.data() == close_reason.data()) return;
+    close_reason.clear();
+    try {
+        close_reason = reason;
+    } catch (const std::bad_alloc&) {
+    }
 }
 
 void Connection::Work::run_end(ReadyNode& node) {
@@ -150,12 +179,12 @@ void Connection::shut(CloseCode code, std::string_view reason) noexcept {
     if (state_ == State::closed) return;
     state_ = State::closed;
     close_waits_ = false;
-    Work& work = this->work();
-    work.close_code = code;
-    if (reason.data() != work.close_reason.data()) work.close_reason = reason;
-    loop_.remove_timer(work);
+    if (has_work()) {  // else it is told as one that was lost
+        work_->note_end(code, reason);
+        loop_.remove_timer(*work_);
+        work_->backlog.reset();
+    }
     transport_.reset();
-    work.backlog.reset();
     wake_sender();
     if (receiver_ != nullptr) std::exchange(receiver_, nullptr)->wake();
 }

@@ -3,7 +3,9 @@
 #include <stepwise/ws/connection_work.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <deque>
+#include <new>
 
 namespace stepwise::ws {
 
@@ -29,12 +31,10 @@ struct Connection::Backlog {
         bytes += size;
         if (by_sender) ++sender_messages;
     }
-    Held pop() {
-        Held first = std::move(messages.front());
+    void pop() {
+        bytes -= messages.front().size();
+        if (messages.front().by_sender) --sender_messages;
         messages.pop_front();
-        bytes -= first.size();
-        if (first.by_sender) --sender_messages;
-        return first;
     }
 
     // Of those that may be dropped.
@@ -165,13 +165,14 @@ void Connection::put(const SharedMessage& message) {
 // As much as the transport has room for, or all.
 void Connection::drain_backlog(bool all) {
     while (has_backlog() && transport_ && (all || !transport_->is_full())) {
-        const Backlog::Held held = work_->backlog->pop();
+        const Backlog::Held& held = work_->backlog->messages.front();
         if (held.shared.size() != 0) {
             put(held.shared);
         } else {
             const Opcode opcode = held.message.is_text() ? Opcode::text : Opcode::binary;
             static_cast<void>(work_->protocol.send_message(*transport_, opcode, held.message.data()));
         }
+        work_->backlog->pop();
         if (work_->backlog->messages.empty()) work_->backlog.reset();
     }
 }
@@ -182,6 +183,7 @@ void Connection::too_slow() noexcept {
     net::report_no_backpressure(
         *transport_, "more than queued_bytes_max, so that the connection ends; perhaps who writes does not wait",
         "co_await connection.send(…) where a coroutine writes; of a broadcast, which waits for nobody, it is the rule");
+    if (!has_work()) return end_without_work();
     transport_->abort();
     shut(CloseCode::try_again_later, "the peer reads too slowly (queued_bytes_max)");
     end_later();
@@ -210,7 +212,11 @@ void Connection::forget_sender(const Send& sender) noexcept {
 
 // A sender waits for its own message only: others may keep the transport full for as long as they come.
 void Connection::drained() {
-    drain_backlog(false);
+    try {
+        drain_backlog(false);
+    } catch (const std::bad_alloc&) {  // it is not called again
+        return transport_->note_send_failed(ENOMEM);
+    }
     const bool is_held = has_backlog() && work_->backlog->sender_messages != 0;
     if (!is_held) wake_sender();
     update_reading();

@@ -26,6 +26,8 @@ struct Connection::Work : Timer, ReadyNode, frame_pool::Pooled {
     explicit Work(Connection& of);
     static void close_timed_out(Timer& timer) noexcept;
     static void run_end(ReadyNode& node);
+    // Where there is no memory for the reason there is none.
+    void note_end(CloseCode code, std::string_view reason) noexcept;
     ~Work() {
         if (armed()) connection.loop_.remove_timer(*this);
     }

@@ -80,7 +80,8 @@ void apply_mask(std::span<char> bytes, MaskKey key);
     return {key[offset % 4], key[(offset + 1) % 4], key[(offset + 2) % 4], key[(offset + 3) % 4]};
 }
 
-// Appends a whole frame. The payload must not lie in the sink. The caller keeps the rules of §5.4 and §5.5.
+// Appends a whole frame; where the sink throws it has nothing of it. The payload must not lie in the sink. The caller
+// keeps the rules of §5.4 and §5.5.
 template <net::ByteSink Sink>
 void append_frame(Sink& sink, Opcode opcode, std::string_view payload, bool fin = true,
                   std::optional<MaskKey> mask_key = std::nullopt, std::uint8_t reserved_bits = 0) {
@@ -90,7 +91,7 @@ void append_frame(Sink& sink, Opcode opcode, std::string_view payload, bool fin 
                        .opcode = opcode,
                        .reserved_bits = reserved_bits};
     if (mask_key) header.mask_key = *mask_key;
-    const bool apart = !mask_key && payload.size() > net::copied_bytes_max;
+    const bool apart = net::HasAppend<Sink> && !mask_key && payload.size() > net::copied_bytes_max;
     const std::size_t room = frame_header_size(payload.size(), header.masked) + (apart ? 0 : payload.size());
     char* const out = sink.prepare(room);
     const std::size_t header_bytes = write_frame_header(out, header);

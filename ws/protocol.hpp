@@ -106,15 +106,20 @@ public:
 
     // Each send appends one whole frame and says true; or it writes nothing and says false, because the connection
     // no longer takes such a frame: messages after our Close, pings and pongs once both Closes went, anything but a
-    // Close after an error.
+    // Close after an error. Where the sink throws, nothing was written and nothing has changed.
     // The payload of a text must be valid UTF-8; that is not checked, but peers close with 1007.
     template <net::ByteSink Sink>
     [[nodiscard]] bool send_message(Sink& sink, Opcode opcode, std::string_view payload) {
         check_data_opcode(opcode);
         if (close_sent_ || error_) return false;
         if (!compression_) return send_frame(sink, opcode, payload);
-        const std::optional<std::string_view> packed = compression_->pack(payload);
-        return packed ? send_frame(sink, opcode, *packed, rsv1) : send_frame(sink, opcode, payload);
+        try {
+            const std::optional<std::string_view> packed = compression_->pack(payload);
+            return packed ? send_frame(sink, opcode, *packed, rsv1) : send_frame(sink, opcode, payload);
+        } catch (...) {
+            compression_->forget_sent();  // the next one must not refer to what the peer never got
+            throw;
+        }
     }
     template <net::ByteSink Sink>
     [[nodiscard]] bool send_text(Sink& sink, std::string_view payload) {
@@ -216,9 +221,8 @@ private:
     template <net::ByteSink Sink>
     bool write_close(Sink& sink, CloseCode code, std::string_view reason) {
         if (close_sent_) return false;
-        close_sent_ = true;
         std::array<char, control_payload_bytes_max> payload;
-        return send_frame(sink, Opcode::close, close_payload(payload, code, reason));
+        return close_sent_ = send_frame(sink, Opcode::close, close_payload(payload, code, reason));
     }
     static std::string_view close_payload(std::span<char> room, CloseCode code, std::string_view reason);
 

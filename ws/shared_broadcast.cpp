@@ -4,6 +4,7 @@
 #include <cassert>
 #include <exception>
 #include <mutex>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -24,7 +25,7 @@ class SharedBroadcast::Part {
 public:
     explicit Part(EventLoop& of) noexcept : loop(of) {}
 
-    // Under the mutex.
+    // Under the mutex. All or nothing.
     void put(const SharedMessage& message, const Connection* except, std::size_t waiting_bytes_max) {
         if (waiting_bytes_ >= waiting_bytes_max) {
             overrun_ = true;
@@ -44,9 +45,7 @@ public:
             told = false;
             overrun = std::exchange(overrun_, false);
         }
-        for (Connection* member : members) {
-            if (overrun) member->close(CloseCode::try_again_later, "too much waits for its loop");
-        }
+        if (overrun) close_members();
         std::exception_ptr failure;  // of one that finds no memory: the others get it, and nobody gets it twice
         for (const Waiting& one : taken_) {
             for (Connection* member : members) {
@@ -75,6 +74,16 @@ private:
         SharedMessage message;
         const Connection* except;
     };
+
+    void close_members() noexcept {
+        for (Connection* member : members) {
+            try {
+                member->close(CloseCode::try_again_later, "too much waits for its loop");
+            } catch (const std::bad_alloc&) {  // for the Close frame, or what stands before it
+                member->abort();
+            }
+        }
+    }
 
     std::vector<Waiting> inbox_;
     std::vector<Waiting> taken_;  // of the loop: what it sends now
@@ -123,10 +132,18 @@ bool SharedBroadcast::remove(Connection& connection) noexcept {
     return true;
 }
 
+// Under the mutex, so that its loop finds what is put there behind this.
+void SharedBroadcast::tell(const std::shared_ptr<Part>& part) {
+    if (part->told) return;
+    part->loop.call_soon_threadsafe([shared = shared_, part] { part->deliver(*shared); });
+    part->told = true;
+}
+
 std::size_t SharedBroadcast::send_frame(Opcode opcode, std::string_view payload, const Connection* except) {
     const EventLoop* running = EventLoop::running();
     std::shared_ptr<Part> here;
     std::size_t count = 0;
+    std::exception_ptr failure;  // of a loop, or a member, that finds no memory: the others get it
     {
         std::lock_guard lock(shared_->mutex);
         const SharedMessage message = shared_->encoder.encode(opcode, payload);
@@ -135,16 +152,17 @@ std::size_t SharedBroadcast::send_frame(Opcode opcode, std::string_view payload,
             if (&part->loop == running) {
                 here = part;
                 if (except != nullptr) count -= part->has(*except) ? 1 : 0;
-                part->put(message, except, shared_->waiting_bytes_max);
-                continue;
             }
-            part->put(message, nullptr, shared_->waiting_bytes_max);
-            if (part->told) continue;
-            part->loop.call_soon_threadsafe([shared = shared_, part] { part->deliver(*shared); });
-            part->told = true;
+            try {
+                if (here != part) tell(part);
+                part->put(message, here == part ? except : nullptr, shared_->waiting_bytes_max);
+            } catch (const std::bad_alloc&) {
+                failure = std::current_exception();
+            }
         }
     }
     if (here != nullptr) here->deliver(*shared_);
+    if (failure) std::rethrow_exception(failure);
     return count;
 }
 

@@ -31,7 +31,7 @@ public:
     bool remove(Connection& connection) noexcept;
 
     // To every member that is open. `except`, of the loop that runs here, is left out. Returns how many members it is
-    // for.
+    // for. std::bad_alloc as of Broadcast; of members of another loop that loop's exception handler is told.
     std::size_t send(std::string_view text, const Connection* except = nullptr) {
         return send_frame(Opcode::text, text, except);
     }
@@ -46,6 +46,7 @@ private:
     struct Shared;
 
     std::size_t send_frame(Opcode opcode, std::string_view payload, const Connection* except);
+    void tell(const std::shared_ptr<Part>& part);
 
     std::shared_ptr<Shared> shared_;  // with calls that are on their way to a loop
 };

@@ -28,12 +28,7 @@ void SharedEncoder::remove(const Connection& member) noexcept {
 }
 
 net::SharedBytes SharedEncoder::frame(Opcode opcode, std::string_view payload, std::uint8_t reserved_bits) {
-    try {
-        append_frame(frames_, opcode, payload, true, std::nullopt, reserved_bits);
-    } catch (...) {
-        frames_ = {};  // or the next frame had this one's header before it
-        throw;
-    }
+    append_frame(frames_, opcode, payload, true, std::nullopt, reserved_bits);
     return frames_.take();
 }
 

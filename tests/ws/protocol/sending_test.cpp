@@ -88,3 +88,56 @@ TEST_CASE("what must not be sent throws and writes nothing") {
     CHECK(server.send_close(sink, CloseCode::normal_closure, std::string(123, 'r')));
     CHECK(events_of(Role::client, out) == "close(1000 " + std::string(123, 'r') + ")");
 }
+
+namespace {
+
+// A sink that has no memory for what it is asked for so many calls from now.
+class Sparse {
+public:
+    char* prepare(std::size_t bytes) {
+        if (calls_left-- == 0) throw std::bad_alloc();
+        return sink_.prepare(bytes);
+    }
+    void commit(std::size_t bytes) { sink_.commit(bytes); }
+
+    std::string out;
+    int calls_left = -1;
+
+private:
+    net::StringSink sink_{out};
+};
+
+}  // namespace
+
+TEST_CASE("a frame that its sink has no memory for has changed nothing, and may be sent again") {
+    const CompressionTerms takeover;
+    const std::string text = "as long as what is packed must be, which is 128 bytes: " + std::string(100, '.');
+    for (std::size_t cut = 0; cut < 2 * cuts; ++cut) {
+        CAPTURE(cut);
+        const auto terms = cut % 2 == 0 ? std::optional(takeover) : std::nullopt;
+        Protocol server(Role::server, {}, {}, terms);
+        Protocol client(Role::client, {}, fixed_mask_keys(), terms);
+        Sparse sink;
+        for (const std::string& message : {text + "one", text + "two", std::string(20'000, 'l'), text + "three"}) {
+            for (sink.calls_left = 0; sink.out.empty();) {
+                const int calls = sink.calls_left;
+                try {
+                    const bool is_sent = server.send_text(sink, message);
+                    CHECK(is_sent);
+                } catch (const std::bad_alloc&) {
+                    CHECK(sink.out.empty());
+                    sink.calls_left = calls + 1;
+                }
+            }
+            const bool is_whole = receive(client, cut / 2, sink.out) == "text(" + message + ")";
+            CHECK(is_whole);
+            sink.out.clear();
+        }
+        sink.calls_left = 0;
+        CHECK_THROWS_AS(server.send_close(sink), std::bad_alloc);
+        CHECK(server.state() == Protocol::State::open);
+        sink.calls_left = -1;
+        CHECK(server.send_close(sink));
+        CHECK(server.state() == Protocol::State::closing);
+    }
+}
