@@ -79,9 +79,10 @@ def running_loops():
     """(thread's number, its loop) for each thread that runs one."""
     if not gdb.selected_inferior().threads():
         raise gdb.GdbError("no program is being debugged: start one, or load a core file")
-    found, before = [], gdb.selected_thread()
+    found, before, language = [], gdb.selected_thread(), gdb.parameter("language")
     frame = gdb.selected_frame() if before else None
     try:
+        gdb.execute("set language c++", to_string=True)  # a thread may stand in libc's assembly: syscall(2)
         for thread in sorted(gdb.selected_inferior().threads(), key=lambda thread: thread.num):
             thread.switch()
             loop = gdb.parse_and_eval("static_cast<stepwise::EventLoop*>(stepwise::detail::running_scheduler)")
@@ -90,6 +91,7 @@ def running_loops():
     except gdb.error as error:
         raise gdb.GdbError(f"cannot tell which loops run ({error}): name one: stepwise tasks EXPRESSION") from error
     finally:
+        gdb.execute(f"set language {language}", to_string=True)
         if before:
             before.switch()
             frame.select()
