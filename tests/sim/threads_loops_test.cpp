@@ -100,21 +100,11 @@ TEST_CASE("a LoopGroup whose options alone ask for the simulator starts and ends
 
 namespace {
 
-Coro<void> refuse_to_end() {
-    Event never;
-    try {
-        co_await never.wait();
-    } catch (const CancelledError&) {
-        EventLoop::current().current_task()->uncancel();
-    }
-    co_await never.wait();
-}
-
 // Of what is left behind one can never end, and the loop hears of it before the other does.
 Coro<void> leave_behind(std::future<void>& never, std::vector<std::string>& told) {
     EventLoop& loop = EventLoop::current();
     loop.set_exception_handler([&told](std::exception_ptr, std::string_view where) { told.emplace_back(where); });
-    Task<void> refusing = loop.create_task(refuse_to_end());
+    Task<void> refusing = loop.create_task(refuse_to_be_cancelled());
     const auto work = [&never] {
         own::sleep_for(2s);
         own::wait(never);

@@ -2,7 +2,6 @@
 #include <stepwise/runtime/calls.hpp>
 #include <stepwise/runtime/loop_group.hpp>
 #include <stepwise/runtime/reactor/simulation.hpp>
-#include <stepwise/runtime/sync/event.hpp>
 #include <stepwise/tests/sim/threads_support.hpp>
 
 #include <doctest/doctest.h>
@@ -158,16 +157,6 @@ TEST_CASE("a thread asks the environment once whether it is simulated") {
 // ---- what other threads do is no reason to wait
 
 namespace {
-
-Coro<void> refuse_to_be_cancelled() {
-    Event never;
-    try {
-        co_await never.wait();
-    } catch (const CancelledError&) {
-        EventLoop::current().current_task()->uncancel();
-    }
-    co_await never.wait();
-}
 
 Coro<void> leave_one_that_refuses(std::vector<std::string>& told) {
     EventLoop& loop = EventLoop::current();

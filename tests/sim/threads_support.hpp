@@ -3,6 +3,7 @@
 
 #include <stepwise/runtime/io.hpp>
 #include <stepwise/runtime/sleep.hpp>
+#include <stepwise/runtime/sync/event.hpp>
 #include <stepwise/runtime/thread.hpp>
 #include <stepwise/tests/sim/support.hpp>
 
@@ -51,6 +52,17 @@ inline Coro<void> tick(int count, char name, std::string& order) {
         co_await sleep(1s);
         order += name;
     }
+}
+
+// Goes on waiting when it is cancelled.
+inline Coro<void> refuse_to_be_cancelled() {
+    Event never;
+    try {
+        co_await never.wait();
+    } catch (const CancelledError&) {
+        EventLoop::current().current_task()->uncancel();
+    }
+    co_await never.wait();
 }
 
 }  // namespace sim_test
