@@ -137,7 +137,7 @@ Coro<void> spin_until(const std::atomic<bool>& done) {
 Coro<void> spin_in_a_job(std::atomic<bool>& done) {
     const auto spin = [&done] { run(spin_until(done)); };
     Future<void> spun = EventLoop::current().run_in_executor(spin);
-    co_await sleep(1s);
+    co_await sleep(10ms);
     done = true;
     co_await spun;
 }
