@@ -22,6 +22,14 @@ public:
     // Any thread, also in a signal handler: `errno` stays as it is.
     void ring() noexcept;
 
+    // ThreadSanitizer hands a signal on from calls that it knows to block, of which syscall(2) is none: a loop that
+    // slept on the futex would never hear of it.
+#if defined(__SANITIZE_THREAD__)
+    static constexpr bool serves_loops = false;
+#else
+    static constexpr bool serves_loops = true;
+#endif
+
     // The loop's thread, while nothing but a ring can matter to it. Returns at a ring, after `timeout` (nullopt: no
     // limit), at a signal, and at once where it was rung since the last wait.
     void wait(std::optional<std::chrono::nanoseconds> timeout) noexcept;

@@ -227,7 +227,7 @@ void EpollReactor::abandon(Operation& operation) noexcept {
 
 void EpollReactor::wait(std::optional<Duration> timeout) {
     bool blocks = !timeout || *timeout > Duration::zero();
-    if (blocks && idle()) return doorbell_.wait(timeout);
+    if (Doorbell::serves_loops && blocks && idle()) return doorbell_.wait(timeout);
     Clock::time_point start = timeout && blocks ? Clock::now() : Clock::time_point{};
     progressed_ = false;
     for (std::optional<Duration> left = timeout;;) {

@@ -177,7 +177,7 @@ private:
 void UringReactor::wait(std::optional<Duration> timeout) {
     bool more_to_arm = receives_.arm_waiting();
     accepts_.arm_waiting();
-    if (idle() && (!timeout || *timeout > Duration::zero())) return doorbell_.wait(timeout);
+    if (Doorbell::serves_loops && idle() && (!timeout || *timeout > Duration::zero())) return doorbell_.wait(timeout);
     arm_wake();
     if (more_to_arm) timeout = Duration::zero();
     if (!ring_.enter(timeout)) throw std::logic_error("an io_uring reactor belongs to the thread that used it first");
