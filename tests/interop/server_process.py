@@ -3,6 +3,7 @@
 The process is ended by its id, always, and within a deadline. Leaving the `with` block without an error asserts the
 graceful end that every server program promises: SIGTERM, then exit code 0."""
 
+import os
 import queue
 import re
 import signal
@@ -23,7 +24,7 @@ class ServerProcess:
         self._lines = queue.Queue()
 
     def __enter__(self):
-        self._errors = tempfile.TemporaryFile(mode="w+")
+        self._errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=self._errors, text=True)
         self._reader = threading.Thread(target=self._read_output, daemon=True)
@@ -50,9 +51,9 @@ class ServerProcess:
         return self.host.strip("[]"), self.port
 
     def errors(self):
-        """What the server has written to stderr."""
-        self._errors.seek(0)
-        return self._errors.read()
+        """What the server has written to stderr. Its place in the file is ours, too: it stays where it is."""
+        size = os.fstat(self._errors.fileno()).st_size
+        return os.pread(self._errors.fileno(), size, 0).decode(errors="replace")
 
     def stop(self, how=signal.SIGTERM):
         """Sends the signal and gives the exit code; kills and fails if the server does not end by itself."""
