@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """The shelf of files as bytes, the bad ones first: `files_test.py PROGRAM REACTOR`. tests/browser opens its page."""
 
+import contextlib
 import http.client
+import os
 import pathlib
 import re
 import shutil
@@ -10,6 +12,7 @@ import sys
 import tempfile
 import time
 import unittest
+from unittest import mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import python_suite  # noqa: E402
@@ -79,7 +82,11 @@ class FilesTest(ServerProgramContract, unittest.TestCase):
             visitor.home()
 
     def stored(self):
-        return {path.name: path.read_bytes() for path in self.uploads.iterdir()}
+        found = {}
+        for path in self.uploads.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+                found[path.name] = path.read_bytes()
+        return found
 
     def test_the_home_page_is_a_template_in_two_languages(self):
         with self.shelf() as server:
@@ -208,15 +215,17 @@ class FilesTest(ServerProgramContract, unittest.TestCase):
             self.ask_until(visitor, lambda: self.stored() == {})
 
     def test_without_a_folder_the_uploads_end_with_the_server(self):
-        with ServerProcess(PROGRAM, "--reactor", REACTOR) as server:
+        # Its own: another suite may run such a server at the same time.
+        with mock.patch.dict(os.environ, TMPDIR=str(self.folder)), \
+                ServerProcess(PROGRAM, "--reactor", REACTOR) as server:
             visitor = Visitor(server)
             self.assertIn("--uploads FOLDER", visitor.home())
             self.assertEqual(visitor.send(form_of(("a.txt", b"a"))).status, 303)
-            kept = [path for path in pathlib.Path(tempfile.gettempdir()).glob("stepwise-files-??????")
-                    if (path / "a.txt").is_file()]
-            self.assertEqual(len(kept), 1)
+            kept, = self.folder.iterdir()
+            self.assertRegex(kept.name, "^stepwise-files-.{6}$")
+            self.assertEqual([path.name for path in kept.iterdir()], ["a.txt"])
             server.stop()
-            self.assertFalse(kept[0].exists())
+            self.assertFalse(kept.exists())
 
 
 if __name__ == "__main__":
