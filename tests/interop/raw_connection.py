@@ -112,6 +112,13 @@ class RawConnection:
             length, = struct.unpack("!Q", self._take(8))
         return Frame(first_byte, self._take(length))
 
+    def read_answer(self):
+        """The next frame that is no ping: who has been silent for long is asked whether it is there."""
+        answer = self.read_frame()
+        while answer.first_byte == 0x89:
+            answer = self.read_frame()
+        return answer
+
     def read_to_the_end(self):
         """Everything up to the server's end of the stream."""
         while self._read_more():
