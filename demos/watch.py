@@ -25,6 +25,7 @@ SKIPPED = ("build", "node_modules", "__pycache__")
 IN_ATTRIB, IN_CLOSE_WRITE, IN_MOVED_FROM, IN_MOVED_TO, IN_CREATE, IN_DELETE = 0x4, 0x8, 0x40, 0x80, 0x100, 0x200
 IN_CHANGED = IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE
 PR_SET_PDEATHSIG = 1
+ENDING = {signal.SIGINT, signal.SIGTERM}
 C = ctypes.CDLL(None, use_errno=True)
 
 
@@ -95,11 +96,21 @@ class Program:
 
     def start(self):
         self.made = self.identity()
-        # If we are killed, so is it.
-        self.process = subprocess.Popen([self.path, *self.flags],
-                                        env={"STEPWISE_DEBUG": "1", **os.environ},
-                                        preexec_fn=lambda: C.prctl(PR_SET_PDEATHSIG, signal.SIGTERM))
-        self.end = os.pidfd_open(self.process.pid)
+        # Whoever asks us to end meanwhile waits: a program that has begun and that we do not know would be left behind.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+
+        def begin():
+            C.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)  # if we are killed, so is it
+            for each in ENDING:
+                signal.signal(each, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+        try:
+            self.process = subprocess.Popen([self.path, *self.flags], env={"STEPWISE_DEBUG": "1", **os.environ},
+                                            preexec_fn=begin)
+            self.end = os.pidfd_open(self.process.pid)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def runs(self):
         return self.process is not None
@@ -174,7 +185,7 @@ class Asked(Exception):
 
 
 def ask(number, _):
-    for each in (signal.SIGINT, signal.SIGTERM):
+    for each in ENDING:
         signal.signal(each, signal.SIG_IGN)
     raise Asked(number)
 
@@ -184,8 +195,8 @@ def main(arguments):
         sys.exit("usage: watch.py ROOT BUILD TARGET [FLAGS…]")
     root, folder, target, *flags = arguments
     folder = pathlib.Path(folder)
-    signal.signal(signal.SIGINT, ask)
-    signal.signal(signal.SIGTERM, ask)
+    for each in ENDING:
+        signal.signal(each, ask)
     program = Program(folder / target, flags)
     try:
         sources = Sources(root)

@@ -28,9 +28,21 @@ PROGRAM = """#!/usr/bin/python3
 import os, signal, sys
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR1})
 print("version VERSION", os.getpid(), os.environ.get("STEPWISE_DEBUG"), *sys.argv[1:], flush=True)
+open(os.path.dirname(sys.argv[0]) + "/../waits", "w")
 asked = signal.sigwait({signal.SIGTERM, signal.SIGUSR1})
 print("version VERSION ends", flush=True)
 sys.exit(3 if asked == signal.SIGUSR1 else 0)
+"""
+# Asks the watch to end as soon as its program waits for that, and before it knows the program's descriptor.
+ASKED_EARLY = """import os, runpy, signal, sys
+def ask(pid, pidfd_open=os.pidfd_open):
+    while not os.path.exists(f"{sys.argv[2]}/waits"):
+        os.sched_yield()
+    os.kill(os.getpid(), signal.SIGTERM)
+    return pidfd_open(pid)
+os.pidfd_open = ask
+del sys.argv[0]
+runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
@@ -51,11 +63,12 @@ class WatchTest(unittest.TestCase):
         new.write_text(PROGRAM.replace("VERSION", version))
         new.rename(self.source)
 
-    def start(self, version):
+    def start(self, version, how=()):
         self.write(version)
         self.lines = queue.Queue()
         self.watch = subprocess.Popen(
-            [sys.executable, ROOT / "demos" / "watch.py", self.home, self.home / "build", "demos/program", "--flag"],
+            [sys.executable, *how, ROOT / "demos" / "watch.py", self.home, self.home / "build", "demos/program",
+             "--flag"],
             env={"PATH": f"{self.home / 'tools'}:/usr/bin:/bin", "HOME": str(self.home)}, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         reader = threading.Thread(target=lambda: [self.lines.put(line.rstrip("\n")) for line in self.watch.stdout])
@@ -147,6 +160,12 @@ class WatchTest(unittest.TestCase):
                 self.assertEqual(self.line(), "version 1 ends")
                 self.assert_ended(pid)
         self.assertIsNone(stranger.poll())
+
+    def test_an_end_that_is_asked_for_while_the_program_starts_is_that_of_the_program_too(self):
+        pid = self.start("1", how=("-c", ASKED_EARLY))
+        self.assertEqual(self.line(), "version 1 ends")
+        self.assertEqual(self.watch.wait(DEADLINE_SECONDS), 0)
+        self.assert_ended(pid)
 
     def test_a_watch_that_is_killed_takes_the_program_with_it(self):
         self.start("1")
