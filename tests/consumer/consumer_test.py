@@ -15,6 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 sys.path.insert(0, str(ROOT / "tests" / "interop"))
 import python_suite  # noqa: E402
+from reserved_port import reserved_port  # noqa: E402
 from server_process import ServerProcess  # noqa: E402
 
 BUILD = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build").resolve()
@@ -77,8 +78,9 @@ class ConsumerTest(unittest.TestCase):
                 with urllib.request.urlopen(server.url(path), timeout=20) as response:
                     self.assertEqual(response.read().decode(), answer)
                 self.assertEqual(run([client, server.url(path)]), f"200 OK\n{answer}")
-            refused = server.url()
-        done = subprocess.run([client, refused], capture_output=True, text=True, timeout=60)
+        with reserved_port() as port:
+            refused = f"http://127.0.0.1:{port}/"
+            done = subprocess.run([client, refused], capture_output=True, text=True, timeout=60)
         self.assertEqual((done.returncode, done.stdout), (1, ""))
         self.assertRegex(done.stderr, f"^GET {refused}: cannot connect to .*: Connection refused\n$")
 

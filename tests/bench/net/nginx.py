@@ -127,7 +127,8 @@ def measure(case, server, smoke, file_bytes):
         seconds = float(run([sys.executable, "-c", DOWNLOAD, server.port, file_bytes]))
         done, rate = file_bytes / (1 << 20), file_bytes / seconds
     else:
-        text = run(["wrk", "-t1", "-c64", "-d1s" if smoke else "-d3s", f"https://127.0.0.1:{server.port}/"])
+        text = run(["wrk", "-t1", "-c64", "-d1s" if smoke else "-d3s", "--timeout", "30s",
+                    f"https://127.0.0.1:{server.port}/"])
         if re.search(r"Non-2xx|Socket errors", text):
             raise RuntimeError(text)
         done = int(re.search(r"(\d+) requests in", text)[1])
