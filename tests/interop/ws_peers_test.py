@@ -22,6 +22,7 @@ import wsproto.extensions
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import python_suite  # noqa: E402
+from reserved_port import reserved_port  # noqa: E402
 from server_process import ServerProcess  # noqa: E402
 
 ECHO, CLIENT, REACTOR, RECONNECTING, BEAST = (sys.argv + [""] * 5)[1:6]
@@ -29,6 +30,8 @@ NODE_PEER = pathlib.Path(__file__).resolve().parent / "node_peer.mjs"
 MESSAGES = ["short", "grüß dich, 你好 🎈", "again and again, " * 100, b"\x00\xff" * 70000, os.urandom(1 << 20),
             b"z" * (1 << 20)]
 WAIT_SECONDS_MAX = 60
+# For an answer. A peer on a busy machine may need more: each try gives it more than the one before.
+WAITS = ("0.5", "3", "12")
 NO_BEAST = "Beast is not installed: libboost1.81-dev"
 
 
@@ -156,19 +159,23 @@ class OurServer(unittest.TestCase):
 class OurServerThatReturns(unittest.TestCase):
     """It ends, with 1001 for its clients, and is started again where it was."""
 
+    def server_at(self, port):
+        server = ServerProcess(ECHO, "--reactor", REACTOR)
+        server.command[server.command.index("0")] = str(port)
+        return server
+
     async def see_it_return(self, peer):
         """Runs `peer(port, was_here)`: a coroutine that talks, says that it did, and comes back."""
         was_here = asyncio.Event()
-        with ServerProcess(ECHO, "--reactor", REACTOR) as first:
-            talking = asyncio.create_task(peer(first.port, was_here.set))
-            await was_here.wait()
-            first.process.terminate()
-            await asyncio.to_thread(first.wait)
-        again = ServerProcess(ECHO, "--reactor", REACTOR)
-        again.command[again.command.index("0")] = str(first.port)
-        with again:
-            told = await talking
-            self.assertEqual(await asyncio.to_thread(again.stop), 0, again.errors())
+        with reserved_port() as port:
+            with self.server_at(port) as first:
+                talking = asyncio.create_task(peer(port, was_here.set))
+                await was_here.wait()
+                first.process.terminate()
+                await asyncio.to_thread(first.wait)
+            with self.server_at(port) as again:
+                told = await talking
+                self.assertEqual(await asyncio.to_thread(again.stop), 0, again.errors())
         return told
 
     def test_websockets_comes_back(self):
@@ -233,11 +240,14 @@ class OurClient(unittest.TestCase):
     LINES = ["short", "grüß dich, 你好 🎈", "again and again, " * 100, "z" * (1 << 20)]
 
     async def talk(self, url, *flags, lines=LINES, closing=""):
-        process = await asyncio.create_subprocess_exec(
-            CLIENT, url, "--wait", "0.5", *flags, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, env=os.environ | {"STEPWISE_REACTOR": REACTOR})
         given = "".join(line + "\n" for line in lines)
-        output, errors = await process.communicate((given + closing).encode())
+        for wait in WAITS:
+            process = await asyncio.create_subprocess_exec(
+                CLIENT, url, "--wait", wait, *flags, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE, env=os.environ | {"STEPWISE_REACTOR": REACTOR})
+            output, errors = await process.communicate((given + closing).encode())
+            if output.decode() == given:
+                break
         self.assertEqual(output.decode(), given, errors.decode())
         self.assertEqual(process.returncode, 0, errors.decode())
         return errors.decode()
@@ -259,8 +269,9 @@ class OurClient(unittest.TestCase):
         told = await self.talk(url, lines=[], closing="/close 4005 enough of it\n")
         self.assertIn("4005", told)
         await self.come_back(url)
-        self.assertEqual(endings[behind:behind + 3],
-                         ["closed 1000 ", "closed 1000 ", "closed 4005 enough of it"])
+        first_other = next(at for at in range(behind, len(endings)) if endings[at] != "closed 1000 ")
+        self.assertGreaterEqual(first_other - behind, 2)
+        self.assertEqual(endings[first_other], "closed 4005 enough of it")
 
     def test_websockets_as_the_server(self):
         endings = []
