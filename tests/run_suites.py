@@ -21,6 +21,9 @@ DOCTEST_LINE = re.compile(
     r"^\[doctest\] test cases:\s*(\d+)\s*\|\s*(\d+) passed\s*\|\s*(\d+) failed\s*\|\s*(\d+) skipped", re.MULTILINE)
 COUNT_LINE = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", re.MULTILINE)
 SKIPPED_LINE = re.compile(r"^SKIPPED (.+)$", re.MULTILINE)
+# tests/python_suite.py: a case's line, and what it says of a failure until the next case's line or the counts.
+SCRIPT_FAILED_CASE = re.compile(
+    r"^FAILED  .*?(?=^ok      |^FAILED  |^SKIPPED |^\d+ passed, |\Z)", re.MULTILINE | re.DOTALL)
 DOCTEST_RULE = "=" * 79
 EVIDENCE_LINES_MAX = 20
 SKIP_EXIT_CODE = 77  # Meson's and automake's word for "this whole suite could not run here"
@@ -100,10 +103,15 @@ def describe_end(record):
 
 
 def evidence_of(output):
-    """The lines that say best why a suite failed: doctest's first case that did, else the last that it printed."""
+    """The lines that say best why a suite failed: the first case that did, of doctest's or of a script's, else the
+    last that it printed. A script's case is shown with its end, where the traceback says what went wrong."""
     for case in output.split(DOCTEST_RULE):
         if "ERROR:" in case or "FATAL" in case:
             return [line for line in case.splitlines() if line.strip()][:EVIDENCE_LINES_MAX]
+    script = SCRIPT_FAILED_CASE.search(output)
+    if script:
+        title, *traceback = [line for line in script[0].splitlines() if line.strip()]
+        return [title, *traceback[-(EVIDENCE_LINES_MAX - 1):]]
     return [line for line in output.splitlines() if line.strip()][-EVIDENCE_LINES_MAX:]
 
 

@@ -67,6 +67,14 @@ class CollectorTest(unittest.TestCase):
         output = "noise\n" + rule + case + "\n" + rule + DOCTEST.format(2, 1, 0)
         self.assertEqual(judge(output, "FAIL", 1)[1].evidence, [line for line in case.splitlines() if line])
 
+    def test_the_first_failed_case_of_a_script_is_named_with_the_end_of_its_traceback(self):
+        frames = "".join(f"  frame {number}\n" for number in range(50))
+        output = (f"ok      one\nFAILED  two\nTraceback:\n{frames}KeyError: 'why'\n\n" +
+                  "".join(f"ok      number {number}\n" for number in range(50)) + "51 passed, 1 failed, 0 skipped\n")
+        evidence = judge(output, "FAIL", 1)[1].evidence
+        self.assertEqual((evidence[0], evidence[-1], len(evidence)),
+                         ("FAILED  two", "KeyError: 'why'", run_suites.EVIDENCE_LINES_MAX))
+
     def test_a_failure_without_a_case_comes_with_its_last_lines(self):
         output = "".join(f"line {number}\n" for number in range(100))
         evidence = judge(output, "TIMEOUT", -15)[1].evidence
