@@ -175,29 +175,32 @@ class FourStyles(DemoCase):
     """Sync, callback, generator and coroutine on the runtime: one answer, four orders."""
 
     def lines_of_one_round(self, name):
-        lines = lines_of(name, "en")
+        lines = lines_of(name, "en", self.scale)
         places = [place for place, line in enumerate(lines) if line.text == TWO_AT_ONCE]
         return lines[:places[0]] if places else lines
 
-    def order_of_the_lesson(self, name):
-        lines = self.lines_of_one_round(name)
-        self.assertEqual(answers_of(lines), ["A got: data-A"])
-        said = [line.text for line in lines]
-        for text in ("A in", "B in", "B out", "C in", "C out"):
-            self.assertIn(text, said)
-        return [text for text in said if text in ("B in", "A got: data-A", "A out")]
+    def check_order_of_the_lesson(self, name, expected):
+        def check():
+            lines = self.lines_of_one_round(name)
+            self.assertEqual(answers_of(lines), ["A got: data-A"])
+            said = [line.text for line in lines]
+            for text in ("A in", "B in", "B out", "C in", "C out"):
+                self.assertIn(text, said)
+            self.assertEqual([text for text in said if text in ("B in", "A got: data-A", "A out")], expected)
+
+        self.in_time(check)
 
     def test_sync_answers_and_leaves_before_it_serves_the_next(self):
-        self.assertEqual(self.order_of_the_lesson("sync_slow"), ["A got: data-A", "A out", "B in"])
+        self.check_order_of_the_lesson("sync_slow", ["A got: data-A", "A out", "B in"])
 
     def test_callback_leaves_serves_the_next_and_answers_last(self):
-        self.assertEqual(self.order_of_the_lesson("callback"), ["A out", "B in", "A got: data-A"])
+        self.check_order_of_the_lesson("callback", ["A out", "B in", "A got: data-A"])
 
     def test_generator_serves_the_next_and_still_leaves_after_its_answer(self):
-        self.assertEqual(self.order_of_the_lesson("coroutine_v3"), ["B in", "A got: data-A", "A out"])
+        self.check_order_of_the_lesson("coroutine_v3", ["B in", "A got: data-A", "A out"])
 
     def test_coroutine_on_the_runtime_serves_the_next_and_still_leaves_after_its_answer(self):
-        self.assertEqual(self.order_of_the_lesson("coroutine"), ["B in", "A got: data-A", "A out"])
+        self.check_order_of_the_lesson("coroutine", ["B in", "A got: data-A", "A out"])
 
 
 class Flags(DemoCase):

@@ -213,7 +213,7 @@ class Polling(TalkingCase):
         """of each way: heard, requests, bytes sent and received, bytes for each news, seconds of the latest"""
         rows = {}
         for row in re.findall(r"^(\w[\w ]+?) +(\d)/4 +(\d+) +(\d+) +(\d+) +(\d+) +(\S+) s$",
-                              output("polling", language, SCALE), re.MULTILINE):
+                              output("polling", language, self.scale), re.MULTILINE):
             rows[row[0]] = [float(number) for number in row[1:]]
         return rows
 
@@ -234,18 +234,22 @@ class Polling(TalkingCase):
 
         self.check_in_both_languages(check, "polling")
 
+    def check_table(self, language):
+        rows = self.table(language)
+        self.assertEqual(list(rows), ["polling", "long polling", "WebSocket"])
+        self.assertTrue(14 <= rows["polling"][1] <= 20, rows)
+        self.assertEqual(rows["long polling"][1], 6)
+        self.assertEqual(rows["WebSocket"][1], 1)
+        for heard, _, sent, received, per_news, _ in rows.values():
+            self.assertEqual(per_news, (sent + received) // heard)
+        per_news = [row[4] for row in rows.values()]
+        self.assertGreater(per_news[0], 2 * per_news[1])
+        self.assertGreater(per_news[1], 1.5 * per_news[2])  # four messages and a handshake
+
     def test_the_table_counts_requests_and_bytes_of_each(self):
         for language in LANGUAGES:
-            rows = self.table(language)
-            self.assertEqual(list(rows), ["polling", "long polling", "WebSocket"])
-            self.assertTrue(14 <= rows["polling"][1] <= 20, rows)
-            self.assertEqual(rows["long polling"][1], 6)
-            self.assertEqual(rows["WebSocket"][1], 1)
-            for heard, _, sent, received, per_news, _ in rows.values():
-                self.assertEqual(per_news, (sent + received) // heard)
-            per_news = [row[4] for row in rows.values()]
-            self.assertGreater(per_news[0], 2 * per_news[1])
-            self.assertGreater(per_news[1], 1.5 * per_news[2])  # four messages and a handshake
+            with self.subTest(language=language):
+                self.in_time(lambda language=language: self.check_table(language))
 
 
 class Sender(TalkingCase):
@@ -346,13 +350,13 @@ class Sender(TalkingCase):
             self.assert_ends(lines, "closed: 1006 .*keepalive")
             self.assert_order(lines, "falls silent, like a process that was stopped", "restarting",
                               "wakes up: its connection is gone")
-            at = {line.text: line.seconds * SCALE for line in lines}
+            at = {line.text: line.seconds * self.scale for line in lines}
             seconds = at["restarting"] - at["falls silent, like a process that was stopped"]
             self.assertLess(seconds, KEEPALIVE_SECONDS + 4)  # it looks once a second, and the machine may be busy
             self.assertGreater(seconds, KEEPALIVE_SECONDS - 1.1)
             sender_ticks, _, receiver_ticks, receiver_gap = self.clocks(lines)
-            self.assertLessEqual(receiver_ticks, 5)
-            self.assertGreaterEqual(receiver_gap * SCALE, seconds / 2)
+            self.assertLess(receiver_ticks, sender_ticks / 2)
+            self.assertGreaterEqual(receiver_gap * self.scale, seconds / 2)
             self.assertGreaterEqual(sender_ticks, 20)
 
         self.check_case("f", check)

@@ -39,8 +39,8 @@ class BackgroundLoop(DemoCase):
     def test_its_loop_goes_on_while_the_main_thread_is_blocked(self):
         def check(lines):
             answers = [int(text.rpartition(" ")[2]) for text in texts_of(lines) if text.startswith("is asked")]
-            self.assertGreaterEqual(answers[1] - answers[0], 5)  # of 20, on a busy machine
-            self.assertLessEqual(answers[1] - answers[0], 22)
+            # 20 on a machine with time for both; it may have none for one of them.
+            self.assertGreaterEqual(answers[1] - answers[0], 5)
 
         self.check_in_both_languages(check, "background_loop")
 
