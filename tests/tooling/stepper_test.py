@@ -227,11 +227,14 @@ class ScreenTest(unittest.TestCase):
         return self.tmux("capture-pane", "-p", "-t", "test").rstrip("\n").splitlines()
 
     def wait_for(self, text):
+        """The screen with such a line, when it is as it was a moment before: tmux shows it half drawn, too."""
         deadline = time.monotonic() + DEADLINE_SECONDS
+        before = None
         while True:
             screen = self.screen()
-            if any(re.search(text, line) for line in screen):
+            if screen == before and any(re.search(text, line) for line in screen):
                 return screen
+            before = screen
             if time.monotonic() > deadline:
                 self.fail(f"no line with {text}:\n" + "\n".join(screen))
 
