@@ -38,7 +38,7 @@ TEST_CASE_TEMPLATE("a wait of zero does not block", Kind, EVERY_REACTOR) {
     if (world.is_missing()) return;
     CHECK(time_of([&] {
               for (int count = 0; count < 100; ++count) world.reactor().wait(0ns);
-          }) < 5s);
+          }) < 20s);
 }
 
 TEST_CASE_TEMPLATE("a wait ends at its timeout and not long before", Kind, EVERY_REACTOR) {
@@ -47,7 +47,7 @@ TEST_CASE_TEMPLATE("a wait ends at its timeout and not long before", Kind, EVERY
     for (Reactor::Duration timeout : {Reactor::Duration(5ms), Reactor::Duration(1'300us), Reactor::Duration(1ns)}) {
         CAPTURE(timeout.count());
         int waits = 0;
-        CHECK(time_of([&] { waits = waits_until_passed(world, timeout); }) < 2s);
+        CHECK(time_of([&] { waits = waits_until_passed(world, timeout); }) < 20s);
         CHECK(waits <= waits_max);
     }
     // Also when something was just submitted.
@@ -57,7 +57,7 @@ TEST_CASE_TEMPLATE("a wait ends at its timeout and not long before", Kind, EVERY
     operation.prepare_recv(pair.here.get(), &byte, 1);
     world.start(operation);
     int waits = 0;
-    CHECK(time_of([&] { waits = waits_until_passed(world, 5ms); }) < 2s);
+    CHECK(time_of([&] { waits = waits_until_passed(world, 5ms); }) < 20s);
     CHECK(waits <= waits_max);
     CHECK(operation.pending());
     world.reactor().abandon(operation);
