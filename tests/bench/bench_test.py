@@ -133,7 +133,7 @@ class SmokeTest(unittest.TestCase):
     def run_bench(self, folder, *arguments):
         with tempfile.NamedTemporaryFile(suffix=".json") as file:
             command = [sys.executable, HERE / folder / "compare.py", BUILD, "--smoke", "--json", file.name, *arguments]
-            done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=150)
+            done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=250)
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             return json.load(file)
 
