@@ -22,7 +22,7 @@ SOURCES = ROOT / "tutorial" / "programs"
 PROGRAMS = pathlib.Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT / "build" / "tutorial" / "programs"
 REACTORS = ("epoll", "io_uring")
 DEADLINE_SECONDS = 60
-TRIES = 5
+TRIES = 10
 LINES_MAX = 60
 PITFALLS = "tutorial/en/pitfalls.md"
 
