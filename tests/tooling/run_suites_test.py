@@ -87,6 +87,8 @@ class CollectorTest(unittest.TestCase):
         self.assertTrue(run_suites.same_value("true", True))
         self.assertTrue(run_suites.same_value("enabled", "enabled"))
         self.assertFalse(run_suites.same_value("address,undefined", "none"))
+        self.assertTrue(run_suites.same_value("-g1", ["-g1"]))
+        self.assertFalse(run_suites.same_value("-g1", []))
 
 
 if __name__ == "__main__":
