@@ -184,7 +184,9 @@ def build(configuration):
         changed = [f"-D{name}={value}" for name, value in wanted.items() if not same_value(value, options.get(name))]
         if changed and run(["meson", "configure", folder, *changed]) != 0:
             return "configuring"
-    return "building" if run(["ninja", "-C", folder]) != 0 else ""
+    # Else ccache keeps nothing that was compiled with a precompiled header.
+    environment = {"CCACHE_SLOPPINESS": "pch_defines,time_macros", **os.environ}
+    return "building" if run(["ninja", "-C", folder], env=environment) != 0 else ""
 
 
 def can_fix_addresses():
