@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,6 +27,7 @@ namespace {
 
 using Wall = std::chrono::steady_clock;
 
+// Of the processor's time: a busy machine makes nobody hang. Who waits for ever uses none, and has half as long again.
 constexpr unsigned seconds_per_trial_max = 5;
 // Of one that hung: how long it is looked at, with fewer faults, until it counts as hanging still.
 constexpr unsigned seconds_of_hanging = 1;
@@ -63,6 +65,17 @@ std::chrono::seconds time_of(std::string_view text) {
     return std::chrono::seconds(number_of(text.substr(0, text.size() - 1)) * static_cast<std::uint64_t>(unit));
 }
 
+// SIGVTALRM or SIGALRM for who needs longer; 0 takes it back.
+void give(unsigned seconds) {
+    const itimerval of_processor{{}, {static_cast<time_t>(seconds), 0}};
+    ::setitimer(ITIMER_VIRTUAL, &of_processor, nullptr);
+    ::alarm(seconds + seconds / 2);
+}
+
+bool is_over(int status) {
+    return WIFSIGNALED(status) && (WTERMSIG(status) == SIGVTALRM || WTERMSIG(status) == SIGALRM);
+}
+
 // The worker's seeds follow each other in steps of how many workers there are. What it is at stands in shared memory,
 // so that a crash or a hang has a seed.
 struct Shared {
@@ -80,9 +93,9 @@ struct Shared {
         if (shared.stopping) break;
         std::uint64_t seed = request.first_seed + index;
         shared.at[worker] = seed;
-        ::alarm(seconds_per_trial_max);
+        give(seconds_per_trial_max);
         bool failed = !failure_of(property, weather_of(seed)).empty();
-        ::alarm(0);
+        give(0);
         if (failed) {
             shared.failed_seed = seed;
             shared.stopping = true;
@@ -100,7 +113,7 @@ Verdict try_one(const Property& property, std::uint64_t seed, const std::string&
     if (::pipe2(ends, O_CLOEXEC) != 0) stop("pipe2 failed");
     pid_t child = ::fork();
     if (child == 0) {
-        ::alarm(seconds_max);
+        give(seconds_max);
         sim::Options options = weather_of(seed);
         sim::apply(options, settings);
         std::string text = failure_of(property, options);
@@ -118,9 +131,8 @@ Verdict try_one(const Property& property, std::uint64_t seed, const std::string&
     ::waitpid(child, &status, 0);
     verdict.held = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     if (WIFSIGNALED(status)) {
-        int number = WTERMSIG(status);
-        verdict.text = number == SIGALRM ? fmt::format("it does not end: {} s are over\n", seconds_per_trial_max)
-                                         : fmt::format("it crashed: {}\n", ::strsignal(number));
+        verdict.text = is_over(status) ? fmt::format("it does not end: {} s are over\n", seconds_per_trial_max)
+                                       : fmt::format("it crashed: {}\n", ::strsignal(WTERMSIG(status)));
     }
     return verdict;
 }
@@ -202,7 +214,7 @@ int search(const Property& property, const Request& request) {
         std::uint64_t seed = shared.at[worker];
         if (failed && *failed < seed) continue;
         failed = seed;
-        hung = WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM;
+        hung = is_over(status);
     }
     std::chrono::duration<double> took = Wall::now() - began;
     std::uint64_t done = shared.done;
