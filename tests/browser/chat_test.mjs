@@ -1,7 +1,7 @@
 // The chat room as people see it: two of them in Debian's Chromium, against the real program.
 // usage: node chat_test.mjs PROGRAM [epoll|io_uring]
 import { Checks, Server, expect, expectEqual, foreignRequests, horizontalOverflow, openBrowser, openPerson, screenshot,
-  skipSuite } from "./harness.mjs";
+  skipSuite, waitMs } from "./harness.mjs";
 
 const [program, reactor = "epoll"] = process.argv.slice(2);
 const phone = { width: 390, height: 844 }, projector = { width: 1280, height: 800 };
@@ -239,7 +239,8 @@ async function checkReconnecting() {
   await check("both pages come back by themselves when the server does, and talk", async () => {
     current = await Server.start(program, reactor, server.port);
     expect(current.url, `it did not start again on the same port: ${current.output}`);
-    for (const page of [ada, ming]) await page.waitForSelector('#state[data-state="online"]', { timeout: 20_000 });
+    // They try again after fifteen seconds at most.
+    for (const page of [ada, ming]) await page.waitForSelector('#state[data-state="online"]', { timeout: 2 * waitMs });
     await onlineIs(ada, ["Ada L.", "小明"]);
     await onlineIs(ming, ["Ada L.", "小明"]);
     expectEqual(await ada.textContent("#left"), "", "the hint");

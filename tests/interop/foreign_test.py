@@ -100,7 +100,7 @@ class SlowTest(unittest.TestCase):
     """Fifty slow clients: others are served meanwhile, and the slow ones are dropped. They come within a quarter of a
     second and may stay for DROPPED_AFTER: time to see them all, also on a machine that has none for a while."""
 
-    DROPPED_AFTER = "4"
+    DROPPED_AFTER = "3"
 
     def attack(self, server, path, *mode):
         command = ["slowhttptest", "-c", "50", "-r", "200", "-l", "30", "-p", "5", *mode, "-u", server.url(path)]
