@@ -53,6 +53,7 @@ bool Connection::respond(Response&& response, const Request& request, const Rout
 }
 
 bool Connection::end_message(bool keep_alive) {
+    head_request_ = false;  // whatever comes next is not known yet
     if (!keep_alive) return finish();
     enter(transport_->is_full() ? Phase::response : Phase::idle);
     return true;
@@ -67,15 +68,15 @@ bool Connection::end_with(Response response) {
         delete this;
         return false;
     }
-    WriteOptions options = write_options(true);
-    options.head_request = false;
+    const WriteOptions options = write_options(true);
     write_response(*transport_, response, options);
     Request& unknown = server().scratch_request();
     if (exchange_ == nullptr) {
         unknown.clear();
         unknown.set_remote_ip(remote_ip_);
     }
-    tell_answered(exchange_ != nullptr ? exchange_->request : unknown, response.status, response.body.size());
+    const std::size_t body_bytes = head_request_ ? 0 : response.body.size();
+    tell_answered(exchange_ != nullptr ? exchange_->request : unknown, response.status, body_bytes);
     return finish();
 }
 

@@ -208,6 +208,32 @@ TEST_CASE("a response that no client may get is a 500, and the connection ends")
     CHECK(scene.lost.size() == 1);
 }
 
+TEST_CASE("HEAD gets no body, whatever went wrong") {
+    Scene scene;
+    std::string request = "HEAD /bad_status HTTP/1.1\r\nHost: test\r\n\r\n";
+    std::string status = "HTTP/1.1 500 ";
+    SUBCASE("in its answer") {}
+    SUBCASE("in what it sends") {
+        request = "HEAD / HTTP/1.1\r\nHost: test\r\nContent-Length: 2000000\r\n\r\n";
+        status = "HTTP/1.1 413 ";
+    }
+    SUBCASE("in a chunk of it") {
+        request = "HEAD / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\nx";
+        status = "HTTP/1.1 400 ";
+    }
+    Peer client = scene.connect();
+    client.send("HEAD / HTTP/1.1\r\nHost: test\r\n\r\n" + request);
+    CHECK(read_answer(client, true).status == 200);
+    const std::string answer = client.read_to_end();
+    CHECK(answer.starts_with(status));
+    CHECK(answer.find("\r\n\r\n") == answer.size() - 4);
+    // Of a request that is none nobody knows that it is HEAD.
+    Peer other = scene.connect();
+    other.send("HEAD / HTTP/1.1\r\nHost: test\r\n\r\nHEAD / HTTP/1.1\r\n\r\n");
+    CHECK(read_answer(other, true).status == 200);
+    CHECK(read_answer(other).body != "");
+}
+
 TEST_CASE("paths and methods that are not there: 404, 405 with Allow; HEAD like GET without the body") {
     Scene scene;
     Peer client = scene.connect();
