@@ -80,9 +80,13 @@ bool Connection::end_with(Response response) {
     return finish();
 }
 
-// The last response is written. What is little the transport sends alone; a shutdown waits until all is sent.
+// The last response is written. What the peer does not take at once has write_timeout: a transport alone would give it
+// no more than its linger_timeout. Within a handshake there is little, and it is sent alone.
 bool Connection::finish() {
-    if (transport_->queued_bytes() == 0 || (!going_away_ && !transport_->is_full())) {
+    transport_->flush();
+    const tls::Session* tls = transport_->tls();
+    const bool is_in_handshake = tls != nullptr && !tls->is_established();
+    if (transport_->queued_bytes() == 0 || (is_in_handshake && !going_away_)) {
         delete this;
     } else {
         transport_->report_when_sent();

@@ -1,6 +1,7 @@
 #include <stepwise/tests/net/http_support.hpp>
 
 #include <stepwise/net/http/connection.hpp>
+#include <stepwise/net/http/response_writer.hpp>
 
 #include <doctest/doctest.h>
 #include <sys/resource.h>
@@ -164,4 +165,32 @@ TEST_CASE("a peer that takes its answer slowly gets it all") {
     }
     read += client.read(10 * Scene::mebibyte - read).size();
     CHECK(read == 10 * Scene::mebibyte);
+}
+
+TEST_CASE("what is left of an answer that ends the connection waits for a slow reader as long as any other") {
+    constexpr std::size_t bytes = 10 * Scene::mebibyte;
+    const auto write = [](const Request&, http::ResponseWriter& out) -> Coro<void> {
+        out.head().close_connection = true;
+        out.set_content_length(bytes);
+        const std::string all(bytes, 'w');
+        co_await out.write(all);
+    };
+    Router router;
+    router.get("/", write);
+    http::ServerOptions options;
+    options.transport.write_high_water_bytes = 2 * bytes;  // the handler has written all long before the peer has it
+    options.write_timeout_seconds = 40;
+    Served scene(std::move(router), options);
+    Peer client = scene.connect(64 * 1024);
+    client.send(get("/"));
+    client.read_until("\r\n\r\n");
+    std::size_t read = 0;
+    for (int round = 0; round < 5; ++round) {
+        read += client.read(bytes / 10).size();
+        scene.pass(30s);
+    }
+    read += client.read(bytes - read).size();
+    CHECK(read == bytes);
+    CHECK(client.read_to_end() == "");
+    CHECK(client.end() == 0);
 }
