@@ -97,6 +97,8 @@ public:
     Coro<Detached> detach();
 
     std::size_t queued_bytes() const noexcept;
+    // Taken from the socket already, and not yet by a read.
+    std::size_t unread_bytes() const noexcept { return kept_.size(); }
     int fd() const noexcept;
     Address peer_address() const;
     void set_nodelay(bool on) noexcept;

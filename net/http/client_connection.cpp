@@ -16,8 +16,11 @@ ClientConnection::~ClientConnection() {
 }
 
 bool ClientConnection::may_rest() const {
-    return parser_.is_between_messages() && parser_.expected_responses() == 0 && parser_.unconsumed().empty() &&
-           !has_ended_ && stream_.queued_bytes() == 0;
+    // Of what TLS has read ahead no reader tells.
+    const bool is_over = has_ended_ || (stream_.tls() != nullptr && stream_.tls()->has_ended());
+    const bool is_spoken_to = !parser_.unconsumed().empty() || stream_.unread_bytes() != 0;
+    return parser_.is_between_messages() && parser_.expected_responses() == 0 && !is_spoken_to && !is_over &&
+           stream_.queued_bytes() == 0;
 }
 
 void ClientConnection::rest(std::function<void()> spoken_to) {

@@ -52,9 +52,11 @@ void Connection::received(std::span<char> bytes) {
     serve_events();
 }
 
+// With TLS the end may come while receiving is paused: the body before it, or some of it, is not taken yet.
 void Connection::received_end() {
     end_received_ = true;
-    if (!is_waiting()) end_of_input();
+    const bool body_waits = phase_ == Phase::stream && running_->streams->body.is_full();
+    if (!is_waiting() && !body_waits) end_of_input();
 }
 
 void Connection::end_of_input() {
