@@ -67,7 +67,8 @@ bool expect_host(SSL* ssl, const std::string& host) {
     if (host.empty() || host.find('\0') != std::string::npos) return false;
     X509_VERIFY_PARAM* wanted = SSL_get0_param(ssl);
     if (is_number(host)) return X509_VERIFY_PARAM_set1_ip_asc(wanted, host.c_str()) == 1;
-    X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    // Of the subject's common name nobody has said that it is a host (RFC 9110 §4.3.4).
+    X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     return X509_VERIFY_PARAM_set1_host(wanted, host.data(), host.size()) == 1 &&
            SSL_set_tlsext_host_name(ssl, host.c_str()) == 1;
 }

@@ -41,9 +41,10 @@ constexpr long hour = 60 * 60;
 constexpr long day = 24 * hour;
 
 struct Wanted {
-    std::string names = "DNS:localhost,IP:127.0.0.1";  // as in a file of openssl's
+    std::string names = "DNS:localhost,IP:127.0.0.1";  // as in a file of openssl's; empty: none
     long begins = -hour;                               // seconds from now
     long ends = day;
+    std::string subject = "server";  // its common name
 };
 
 // Files in PEM.
@@ -79,7 +80,8 @@ private:
 
     Identity identity(const Wanted& wanted, X509* issuer, EVP_PKEY* issuer_key) {
         Key key = new_key();
-        Certificate made = make("server", key.get(), wanted, issuer, issuer_key != nullptr ? issuer_key : key.get());
+        Certificate made =
+            make(wanted.subject, key.get(), wanted, issuer, issuer_key != nullptr ? issuer_key : key.get());
         const std::string number = std::to_string(++issued_);
         Identity identity{folder_.file("server" + number + ".pem"), folder_.file("server" + number + ".key")};
         write(*made, identity.certificate_file);
@@ -98,7 +100,7 @@ private:
         X509_EXTENSION_free(extension);
     }
 
-    // Without names: an authority's.
+    // Without names, and by itself: an authority's.
     static Certificate make(const std::string& name, EVP_PKEY* key, const Wanted& wanted, X509* issuer,
                             EVP_PKEY* issuer_key) {
         static long serial = 0;
@@ -112,12 +114,13 @@ private:
         X509_NAME* subject = X509_get_subject_name(certificate);
         const auto* text = reinterpret_cast<const unsigned char*>(name.c_str());
         X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, text, -1, -1, 0);
+        const bool is_authority = issuer == nullptr && wanted.names.empty();
         if (issuer == nullptr) issuer = certificate;
         X509_set_issuer_name(certificate, X509_get_subject_name(issuer));
-        if (wanted.names.empty()) {
+        if (is_authority) {
             extend(certificate, issuer, NID_basic_constraints, "critical,CA:TRUE");
             extend(certificate, issuer, NID_key_usage, "critical,keyCertSign");
-        } else {
+        } else if (!wanted.names.empty()) {
             extend(certificate, issuer, NID_subject_alt_name, wanted.names);
         }
         X509_sign(certificate, issuer_key, EVP_sha256());

@@ -184,6 +184,8 @@ TEST_CASE("a certificate that must not be trusted is named with its reason, and 
          "certificate"},
         {authority().server(), "example.com", Failure::wrong_host,
          "TLS with example.com (hostname mismatch): the certificate is not for this host"},
+        {authority().server({.names = "", .subject = "localhost"}), "localhost", Failure::wrong_host,
+         "TLS with localhost (hostname mismatch): the certificate is not for this host"},
         {authority().server(), "127.0.0.2", Failure::wrong_host,
          "TLS with 127.0.0.2 (IP address mismatch): the certificate is not for this host"},
     };
