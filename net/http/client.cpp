@@ -70,7 +70,8 @@ Coro<void> detail::Following::begin() {
     for (bool goes_on = true; goes_on;) {
         const bool answered = co_await exchange_->begin();
         if (!answered) co_return;
-        if (options_->cookies) options_->cookies->take(exchange_->url(), exchange_->headers());
+        const auto now = EventLoop::current().wall_time();
+        if (options_->cookies) options_->cookies->take(exchange_->url(), exchange_->headers(), now);
         goes_on = co_await follow();
     }
 }
@@ -78,7 +79,9 @@ Coro<void> detail::Following::begin() {
 void detail::Following::ask(net::Url url) {
     std::optional<net::Url> proxy = options_->proxies.proxy_for(url);
     std::string cookies;
-    if (options_->cookies && !request_.headers.contains("Cookie")) cookies = options_->cookies->field_for(url);
+    if (options_->cookies && !request_.headers.contains("Cookie")) {
+        cookies = options_->cookies->field_for(url, EventLoop::current().wall_time());
+    }
     exchange_.reset();
     std::string authorization(options_->proxies.authorization_for(url));
     exchange_.emplace(pool_, request_, std::move(url), std::move(proxy), std::move(authorization), std::move(cookies));

@@ -306,3 +306,50 @@ TEST_CASE(
     REQUIRE(bomb().size() < body_bytes_max);
     play_all(rows, play, check);
 }
+
+namespace {
+
+Coro<void> set_a_cookie_for_a_minute(net::Stream& stream) {
+    const std::string bytes = head + "Set-Cookie: seen=1; Max-Age=60\r\nContent-Length: 0\r\n\r\n";
+    co_await say(stream, bytes);
+}
+
+Coro<void> serve_cookies(int listening, std::vector<std::string>& requests) {
+    for (;;) {
+        net::Stream stream = co_await net::accept_from(listening);
+        std::optional<std::string> request = co_await stream.read_until("\r\n\r\n");
+        REQUIRE(request);
+        requests.push_back(std::move(*request));
+        co_await set_a_cookie_for_a_minute(stream);
+    }
+}
+
+// Whether the server was given its cookie again, after so long.
+Coro<bool> comes_back_after(Duration time) {
+    EventLoop& loop = EventLoop::current();
+    UniqueFd listening = net::listen_on(net::Address::tcp("127.0.0.1", 0));
+    const std::string url = "http://" + net::Address::of_local_end(listening.get()).to_string() + "/";
+    std::vector<std::string> requests;
+    Task<void> server = loop.create_task(serve_cookies(listening.get(), requests));
+    http::Client::Options options;
+    options.cookies = std::make_shared<http::CookieJar>();
+    options.connections.idle_connections_max = 0;
+    http::Client client(loop, std::move(options));
+    http::FetchRequest first(url);
+    const http::FetchResponse answer = co_await client.fetch(first);
+    REQUIRE(answer.ok());
+    co_await sleep(time);
+    http::FetchRequest second(url);
+    const http::FetchResponse last = co_await client.fetch(second);
+    REQUIRE(last.ok());
+    server.cancel();
+    REQUIRE(requests.size() == 2);
+    co_return requests[1].find("\r\nCookie: seen=1\r\n") != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("a client's cookie lasts as long as its server says, by the loop's clock") {
+    CHECK(run_on(weather(1), comes_back_after(59s)));
+    CHECK_FALSE(run_on(weather(1), comes_back_after(61s)));
+}
