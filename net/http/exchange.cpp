@@ -69,7 +69,7 @@ bool Exchange::fail(const net::ProtocolError& error) {
 }
 
 bool Exchange::asks_to_decode() const {
-    return request_.decode && !request_.headers.contains("Accept-Encoding");
+    return request_.decode && !request_.headers.contains("Accept-Encoding") && !request_.headers.contains("Range");
 }
 
 bool Exchange::write_head() {

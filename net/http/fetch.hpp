@@ -48,7 +48,8 @@ struct FetchRequest {
     // for a body_source again is not followed.
     int redirects_max = 10;
     // Asks for gzip or deflate, and decodes it; the fields of the response stay as they came. limits.body_bytes_max
-    // holds for what is decoded, too. Not with an Accept-Encoding among `headers`.
+    // holds for what is decoded, too. Not with an Accept-Encoding among `headers`, nor with a Range: no part of what is
+    // packed could be unpacked.
     bool decode = true;
 
     // For https: whom to trust. nullptr: whom the machine trusts, tls::Context::default_client().

@@ -149,6 +149,19 @@ TEST_CASE("who asks for codings by hand, or for none, gets the bytes as they are
     }
 }
 
+TEST_CASE("who asks for a range asks for no coding, and none is taken off what comes") {
+    Clients clients;
+    FetchRequest request = clients.request();
+    request.headers.add("Range", "bytes=10-");
+    Task<FetchResponse> task = clients.begin(std::move(request));
+    Peer peer = clients.accept_request();
+    CHECK(clients.request_head.find("Accept-Encoding") == std::string::npos);
+    peer.send(
+        "HTTP/1.1 206 Part\r\nContent-Range: bytes 10-14/15\r\nContent-Encoding: gzip\r\n"
+        "Content-Length: 5\r\n\r\nparts");
+    CHECK(clients.finish(task).body == "parts");
+}
+
 // ---- bodies that stream
 
 TEST_CASE("a body is read piece by piece, and the server waits for whoever reads") {
