@@ -21,12 +21,16 @@ Coro<void> open_tunnel(net::Stream& stream, net::Url proxy, net::Url url, std::s
     if (!authorization.empty()) headers.add("Proxy-Authorization", authorization);
     write_request_head(sink, {.method = "CONNECT", .target = server, .host = server, .headers = &headers});
     stream.write(out);
-    std::optional<std::string> head = co_await stream.read_until("\r\n\r\n", proxy_head_bytes_max);
-    if (!head) throw net::EndOfStreamError("the proxy ended the connection");
     ResponseParser parser;
     parser.expect_response("CONNECT");
-    parser.receive_data(*head);
-    const ResponseEvent event = parser.next_event();
+    std::optional<std::string> head;
+    ResponseEvent event = NeedMore();
+    do {  // RFC 9110 §15.2: interim responses may come first
+        head = co_await stream.read_until("\r\n\r\n", proxy_head_bytes_max);
+        if (!head) throw net::EndOfStreamError("the proxy ended the connection");
+        parser.receive_data(*head);
+        event = parser.next_event();
+    } while (std::holds_alternative<InterimResponse>(event));
     const auto* start = std::get_if<StartOfResponse>(&event);
     if (start != nullptr && start->head->switches_protocol()) co_return;
     const std::string why = start != nullptr ? fmt::format("{} {}", start->head->status(), start->head->reason())
