@@ -6,7 +6,9 @@
 //     std::string field = xsrf.form_field(request, response);   // in the page: <input type="hidden" …>
 //
 // What stands in a page is masked anew each time, so that its compressed length tells nothing (the BREACH attack).
-// GET, HEAD and OPTIONS pass, as they must change nothing. Behind https give `secure`. The loop's thread.
+// GET, HEAD and OPTIONS pass, as they must change nothing. It is found in a form that is urlencoded; one with files
+// (multipart) is checked before its body comes, and has it in its address: "/upload?_xsrf=…". Behind https give
+// `secure`. The loop's thread.
 #pragma once
 
 #include <optional>
