@@ -42,6 +42,11 @@ bool path_matches(std::string_view path, std::string_view of_cookie) {
            (path.size() == of_cookie.size() || of_cookie.ends_with('/') || path[of_cookie.size()] == '/');
 }
 
+// As servers that do not look at case would read it (RFC 6265bis §5.7).
+bool has_prefix(std::string_view name, std::string_view prefix) {
+    return equal_ignoring_case(name.substr(0, prefix.size()), prefix);
+}
+
 std::string_view take_part(std::string_view& rest) {
     const std::size_t end = std::min(rest.find(';'), rest.size());
     const std::string_view part = rest.substr(0, end);
@@ -189,12 +194,20 @@ bool CookieJar::take(const net::Url& url, std::string_view set_cookie, Clock::ti
             cookie.domain = std::move(domain);
         }
     }
-    if (cookie.secure && !url.is_secure()) return false;
-    if (cookie.name.starts_with("__Secure-") && !cookie.secure) return false;
-    if (cookie.name.starts_with("__Host-") && !(cookie.secure && cookie.host_only && cookie.path == "/")) return false;
+    if (!url.is_secure() && (cookie.secure || would_hide_secure(cookie))) return false;
+    if (has_prefix(cookie.name, "__Secure-") && !cookie.secure) return false;
+    if (has_prefix(cookie.name, "__Host-") && !(cookie.secure && cookie.host_only && cookie.path == "/")) return false;
     put(std::move(cookie));
     drop_expired(now);
     return true;
+}
+
+// RFC 6265bis §5.7: whoever reads the plain text could else put a cookie of his own where one stands that is secure.
+bool CookieJar::would_hide_secure(const Stored& cookie) const {
+    return std::any_of(cookies_.begin(), cookies_.end(), [&](const Stored& other) {
+        return other.secure && other.name == cookie.name && path_matches(cookie.path, other.path) &&
+               (domain_matches(other.domain, cookie.domain) || domain_matches(cookie.domain, other.domain));
+    });
 }
 
 void CookieJar::put(Stored cookie) {

@@ -5,10 +5,9 @@
 //     options.cookies = jar;
 //
 // Strict where a cookie could reach a server that must not see it: a Domain must be the host itself or a domain above
-// it with a dot in it, Secure is neither set nor sent in plain text, the promises of names that begin with __Secure-
-// and
-// __Host- hold. There is no list of public suffixes: "co.uk" is taken for a domain like others. Bounded: beyond
-// cookies_max the one that was used longest ago goes. A value; one thread. What a server says never throws.
+// it with a dot in it, Secure is neither set nor sent nor replaced in plain text, the promises of names that begin with
+// __Secure- and __Host- hold. There is no list of public suffixes: "co.uk" is taken for a domain like others. Bounded:
+// beyond cookies_max the one that was used longest ago goes. A value; one thread. What a server says never throws.
 #pragma once
 
 #include <chrono>
@@ -50,6 +49,7 @@ private:
         bool secure = false;
     };
 
+    bool would_hide_secure(const Stored& cookie) const;
     void put(Stored cookie);
     void drop_expired(Clock::time_point now);
 

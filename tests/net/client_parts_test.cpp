@@ -81,6 +81,24 @@ TEST_CASE("Secure is neither set nor sent in plain text, and names keep their pr
     CHECK(sent("https://a/", "__Host-k=v; Secure; Path=/", "https://a/") == "__Host-k=v");
     CHECK(sent("https://a/x/", "__Host-k=v; Secure", "https://a/x/") == "");
     CHECK(sent("https://b.a.b/", "__Host-k=v; Secure; Path=/; Domain=a.b", "https://b.a.b/") == "");
+    CHECK(sent("https://a/", "__secure-k=v", "https://a/") == "");
+    CHECK(sent("https://a/x/", "__HOST-k=v; Secure", "https://a/x/") == "");
+}
+
+TEST_CASE("what was set through TLS is not replaced in plain text") {
+    CookieJar jar;
+    CHECK(jar.take(url("https://x.a.b/"), "k=secret; Secure; Path=/in; Domain=a.b", now));
+    for (const char* text : {"k=other; Path=/in", "k=other; Path=/in/side", "k=other; Path=/in; Domain=a.b"}) {
+        CAPTURE(text);
+        CHECK_FALSE(jar.take(url("http://x.a.b/"), text, now));
+    }
+    CHECK_FALSE(jar.take(url("http://a.b/"), "k=; Max-Age=0; Path=/in", now));
+    CHECK(jar.field_for(url("https://x.a.b/in"), now) == "k=secret");
+    CHECK(jar.take(url("http://x.a.b/"), "k=other; Path=/", now));
+    CHECK(jar.take(url("http://x.a.b/"), "l=other; Path=/in", now));
+    CHECK(jar.take(url("http://c.b/"), "k=other; Path=/in", now));
+    CHECK(jar.take(url("https://x.a.b/"), "k=new; Path=/in; Domain=a.b", now));
+    CHECK(jar.field_for(url("https://x.a.b/in"), now) == "k=new; l=other; k=other");
 }
 
 TEST_CASE("what is no cookie is not kept, and what is one is kept as it is") {
