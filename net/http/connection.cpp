@@ -22,8 +22,10 @@ void Connection::let_go_of_running() noexcept {
     ServedRequest& exchange = *std::exchange(running_, nullptr);
     exchange.connection = nullptr;
     if (exchange.streams == nullptr) return;
+    ResponseWriter& writer = exchange.streams->writer;
+    if (writer.begun()) tell_answered(exchange.request, writer.head_.status, writer.written_bytes());
     exchange.streams->body.lose();
-    exchange.streams->writer.lose();
+    writer.lose();
     if (handling_) handling_->cancel();
     handling_.reset();
 }

@@ -61,8 +61,8 @@ bool Connection::end_message(bool keep_alive) {
 
 // Whoever works on the request need not go on. Of a response that has begun nothing else can be made.
 bool Connection::end_with(Response response) {
+    const ServedRequest* const exchange = running_ != nullptr ? running_ : exchange_.get();
     const bool begun = running_ != nullptr && running_->streams != nullptr && running_->streams->writer.begun();
-    let_go_of_running();
     if (begun) {
         transport_->abort();
         delete this;
@@ -71,12 +71,13 @@ bool Connection::end_with(Response response) {
     const WriteOptions options = write_options(true);
     write_response(*transport_, response, options);
     Request& unknown = server().scratch_request();
-    if (exchange_ == nullptr) {
+    if (exchange == nullptr) {
         unknown.clear();
         unknown.set_remote_ip(remote_ip_);
     }
     const std::size_t body_bytes = head_request_ ? 0 : response.body.size();
-    tell_answered(exchange_ != nullptr ? exchange_->request : unknown, response.status, body_bytes);
+    tell_answered(exchange != nullptr ? exchange->request : unknown, response.status, body_bytes);
+    let_go_of_running();
     return finish();
 }
 

@@ -49,7 +49,7 @@ struct ServerOptions {
     int answer_warning_seconds = 60;      // a Responder is kept so long without an answer: told of, once; 0: never
     // Whose word is taken for where a request comes from (X-Forwarded-For); nobody's unless they are named.
     TrustedProxies trusted_proxies;
-    // Told of every answer once it is written. On the hot path: see access_log.hpp for what to do there.
+    // Told of every answer once it is written, or broken off. On the hot path: see access_log.hpp for what to do there.
     OnAnswered on_answered;
 };
 

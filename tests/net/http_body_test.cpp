@@ -276,3 +276,31 @@ TEST_CASE("a body that is late is a 408") {
     CHECK(client.read_to_end() == "");
     CHECK(scene.ended == 1);
 }
+
+TEST_CASE("what becomes of a body that does not come, or of an answer to it, is told of with its request") {
+    std::vector<std::string> told;
+    http::ServerOptions options;
+    options.on_answered = [&told](const http::Answered& answered) {
+        const std::string bytes = std::to_string(answered.body_bytes);
+        told.push_back(std::string(answered.request.target()) + " " + std::to_string(answered.status) + " " + bytes);
+    };
+    Scene scene(options);
+    Peer late = scene.connect();
+    late.send(head_of_post("/count", 100) + "some");
+    scene.run_until([&] { return scene.seen == 4; });
+    scene.pass(22s);
+    const Answer answer = read_answer(late);
+    CHECK(told == std::vector<std::string>{"/count 408 " + std::to_string(answer.body.size())});
+    Peer gone = scene.connect();
+    gone.send(head_of_post("/echo", 100) + "some");
+    gone.read_until("some\r\n");
+    gone.reset();
+    scene.run_until([&] { return told.size() > 1; });
+    CHECK(told.back() == "/echo 200 4");
+    Peer silent = scene.connect();
+    silent.send(head_of_post("/count", 100) + "some");
+    scene.run_until([&] { return scene.seen == 8; });
+    silent.reset();  // and nothing was answered
+    scene.run_until([&] { return scene.server->connection_count() == 0; });
+    CHECK(told.size() == 2);
+}
