@@ -2,10 +2,12 @@
 //
 //     auto [first, second] = co_await gather(answer(1), fetch_page());
 //     std::vector<int> all = co_await gather(std::move(bodies));   // a std::vector<Coro<int>>
+//     auto [page, copy] = co_await gather(return_exceptions, fetch_page(), fetch_copy());   // Futures that are done
 //
 // Coros give a tuple (void becomes std::monostate), a vector of Coros a vector of results (void: nothing), a map of
 // Coros a map of results under the same keys. The first error is thrown as soon as it happens; the other children run
-// on, as in asyncio. Cancelling the task that waits cancels all children; then it waits until they have ended.
+// on, as in asyncio. With return_exceptions nobody's error is thrown, and all are waited for. Cancelling the task that
+// waits cancels all children; then it waits until they have ended.
 #pragma once
 
 #include <stepwise/runtime/event_loop.hpp>
@@ -22,6 +24,10 @@ namespace stepwise {
 
 // When a wait for several futures is over.
 enum class WaitFor : std::uint8_t { all, first_completed, first_exception };
+
+// For gather: asyncio's return_exceptions=True.
+struct ReturnExceptions {};
+inline constexpr ReturnExceptions return_exceptions{};
 
 namespace detail {
 
@@ -66,8 +72,9 @@ public:
     bool await_ready() const noexcept { return false; }
 
 protected:
-    // gather's: until all are done or the first has failed; a cancellation cancels the children and waits for them.
-    GatherWait() noexcept : GatherWait(WaitFor::first_exception, gather_kind) {}
+    // gather's: until all are done or, with first_exception, the first has failed; a cancellation cancels the children
+    // and waits for them.
+    explicit GatherWait(WaitFor until) noexcept : GatherWait(until, gather_kind) {}
     GatherWait(WaitFor until, const WaitKind& kind) noexcept : Suspension(kind), until_(until) {}
     ~GatherWait() = default;
 
@@ -144,7 +151,8 @@ private:
 template <class... Ts>
 class [[nodiscard]] GatherTuple : public GatherWait {
 public:
-    explicit GatherTuple(Coro<Ts>... bodies) noexcept : bodies_(std::move(bodies)...) {}
+    explicit GatherTuple(WaitFor until, Coro<Ts>... bodies) noexcept
+        : GatherWait(until), bodies_(std::move(bodies)...) {}
     ~GatherTuple() { end_children(); }
 
     // Resumed by the task's step, queued when the last child is done or the first has failed.
@@ -180,7 +188,7 @@ private:
 template <class T>
 class [[nodiscard]] GatherVector : public GatherWait {
 public:
-    explicit GatherVector(std::vector<Coro<T>> bodies) noexcept : bodies_(std::move(bodies)) {}
+    GatherVector(WaitFor until, std::vector<Coro<T>> bodies) noexcept : GatherWait(until), bodies_(std::move(bodies)) {}
     ~GatherVector() { end_children(); }
 
     template <class Promise>
@@ -219,7 +227,7 @@ template <class Key, class Results, class T>
 class [[nodiscard]] GatherMap : public GatherVector<T> {
 public:
     GatherMap(std::vector<Key> keys, std::vector<Coro<T>> bodies) noexcept
-        : GatherVector<T>(std::move(bodies)), keys_(std::move(keys)) {}
+        : GatherVector<T>(WaitFor::first_exception, std::move(bodies)), keys_(std::move(keys)) {}
 
     auto await_resume() {
         if constexpr (std::is_void_v<T>) {
@@ -238,18 +246,85 @@ private:
     std::vector<Key> keys_;
 };
 
+// The same three with return_exceptions: they give the children's futures, all of them done.
+template <class... Ts>
+class [[nodiscard]] OutcomeTuple : public GatherTuple<Ts...> {
+public:
+    explicit OutcomeTuple(Coro<Ts>... bodies) noexcept : GatherTuple<Ts...>(WaitFor::all, std::move(bodies)...) {}
+
+    std::tuple<Future<Ts>...> await_resume() {
+        this->check_cancelled();
+        return futures(std::index_sequence_for<Ts...>());
+    }
+
+private:
+    template <std::size_t... Index>
+    std::tuple<Future<Ts>...> futures(std::index_sequence<Index...>) {
+        return std::tuple<Future<Ts>...>(Future<Ts>(this->children()[Index].future)...);
+    }
+};
+
+template <class T>
+class [[nodiscard]] OutcomeVector : public GatherVector<T> {
+public:
+    explicit OutcomeVector(std::vector<Coro<T>> bodies) noexcept : GatherVector<T>(WaitFor::all, std::move(bodies)) {}
+
+    std::vector<Future<T>> await_resume() {
+        this->check_cancelled();
+        std::vector<Future<T>> futures;
+        futures.reserve(this->children().size());
+        for (GatherChild& child : this->children()) futures.emplace_back(child.future);
+        return futures;
+    }
+};
+
+template <class Key, class Outcomes, class T>
+class [[nodiscard]] OutcomeMap : public OutcomeVector<T> {
+public:
+    OutcomeMap(std::vector<Key> keys, std::vector<Coro<T>> bodies) noexcept
+        : OutcomeVector<T>(std::move(bodies)), keys_(std::move(keys)) {}
+
+    Outcomes await_resume() {
+        std::vector<Future<T>> futures = OutcomeVector<T>::await_resume();
+        Outcomes outcomes;
+        for (std::size_t index = 0; index < futures.size(); ++index)
+            outcomes.emplace(std::move(keys_[index]), std::move(futures[index]));
+        return outcomes;
+    }
+
+private:
+    std::vector<Key> keys_;
+};
+
+// A map as its keys and its Coros, in its order.
+template <class Key, class T>
+struct SplitMap {
+    template <class Map>
+    explicit SplitMap(Map bodies) {
+        keys.reserve(bodies.size());
+        values.reserve(bodies.size());
+        for (auto& [key, body] : bodies) {
+            keys.push_back(key);
+            values.push_back(std::move(body));
+        }
+    }
+
+    std::vector<Key> keys;
+    std::vector<Coro<T>> values;
+};
+
 }  // namespace detail
 
 // The children start when it is awaited, inside a task: std::logic_error for one that was started or moved away.
 // Cancel-safe: no child is left when it throws; results that had come are dropped.
 template <class... Ts>
 detail::GatherTuple<Ts...> gather(Coro<Ts>... bodies) noexcept {
-    return detail::GatherTuple<Ts...>(std::move(bodies)...);
+    return detail::GatherTuple<Ts...>(WaitFor::first_exception, std::move(bodies)...);
 }
 
 template <class T>
 detail::GatherVector<T> gather(std::vector<Coro<T>> bodies) noexcept {
-    return detail::GatherVector<T>(std::move(bodies));
+    return detail::GatherVector<T>(WaitFor::first_exception, std::move(bodies));
 }
 
 // `Map` is std::map or std::unordered_map, with their usual order or hash. Children start in the map's order.
@@ -258,19 +333,34 @@ requires requires {
     typename Map<Key, Coro<T>, Rest...>::mapped_type;
 }
 auto gather(Map<Key, Coro<T>, Rest...> bodies) {
-    std::vector<Key> keys;
-    std::vector<Coro<T>> values;
-    keys.reserve(bodies.size());
-    values.reserve(bodies.size());
-    for (auto& [key, body] : bodies) {
-        keys.push_back(key);
-        values.push_back(std::move(body));
-    }
+    detail::SplitMap<Key, T> split(std::move(bodies));
     if constexpr (std::is_void_v<T>) {
-        return detail::GatherMap<Key, void, T>(std::move(keys), std::move(values));
+        return detail::GatherMap<Key, void, T>(std::move(split.keys), std::move(split.values));
     } else {
-        return detail::GatherMap<Key, Map<Key, T>, T>(std::move(keys), std::move(values));
+        return detail::GatherMap<Key, Map<Key, T>, T>(std::move(split.keys), std::move(split.values));
     }
+}
+
+// The same without an error of any child: waits until all have ended, and gives a Future<T> for each, in the same
+// places, to be asked for its result(), its exception(), or whether it was cancelled(). What nobody asks one that
+// failed is reported, as of any future. Cancel-safe as above.
+template <class... Ts>
+detail::OutcomeTuple<Ts...> gather(ReturnExceptions, Coro<Ts>... bodies) noexcept {
+    return detail::OutcomeTuple<Ts...>(std::move(bodies)...);
+}
+
+template <class T>
+detail::OutcomeVector<T> gather(ReturnExceptions, std::vector<Coro<T>> bodies) noexcept {
+    return detail::OutcomeVector<T>(std::move(bodies));
+}
+
+template <template <class...> class Map, class Key, class T, class... Rest>
+requires requires {
+    typename Map<Key, Coro<T>, Rest...>::mapped_type;
+}
+auto gather(ReturnExceptions, Map<Key, Coro<T>, Rest...> bodies) {
+    detail::SplitMap<Key, T> split(std::move(bodies));
+    return detail::OutcomeMap<Key, Map<Key, Future<T>>, T>(std::move(split.keys), std::move(split.values));
 }
 
 }  // namespace stepwise

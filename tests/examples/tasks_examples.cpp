@@ -114,6 +114,11 @@ Coro<std::string> fetch_page(Duration lasts = 1s) {
     co_return "page";
 }
 
+Coro<std::string> fetch_copy() {
+    throw std::runtime_error("there is no copy");
+    co_return "";
+}
+
 TEST_CASE("several bodies share a deadline") {
     World world;
     auto first_half = [] { return fetch_page(); };
@@ -199,7 +204,10 @@ TEST_CASE("several run side by side") {
         //[ runtime/gather.hpp
         auto [first, second] = co_await gather(answer(1), fetch_page());
         std::vector<int> all = co_await gather(std::move(bodies));
+        auto [page, copy] = co_await gather(return_exceptions, fetch_page(), fetch_copy());
         //]
+        CHECK(page.result() == "page");
+        CHECK(text_of(copy.exception()) == "there is no copy");
         CHECK(first == 2);
         CHECK(second == "page");
         co_return all;

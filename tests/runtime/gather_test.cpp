@@ -278,3 +278,86 @@ TEST_CASE("a loop that ends within a gather ends the children too") {
     }
     CHECK(log.size() == 4);
 }
+
+namespace {
+
+Coro<int> fails_with_number(Duration duration) {
+    co_await sleep(duration);
+    throw std::runtime_error("no number");
+    co_return 0;
+}
+
+Coro<int> throws_cancelled() {
+    throw CancelledError("by itself");
+    co_return 0;
+}
+
+}  // namespace
+
+TEST_CASE("with return_exceptions gather waits for all, throws for none, and gives their futures in order") {
+    World world;
+    Log log;
+    auto body = [](Log& to) -> Coro<> {
+        auto [number, failed, cancelled, nothing] = co_await gather(
+            return_exceptions, after(3s, to, 1), fails_with_number(1s), throws_cancelled(), sleep_for(2s));
+        CHECK(number.result() == 1);
+        CHECK(text_of(failed.exception()) == "no number");
+        CHECK(cancelled.cancelled());
+        static_assert(std::is_same_v<decltype(nothing), Future<void>>);
+        CHECK(nothing.done());
+    };
+    world.run(body(log));
+    CHECK(world.elapsed() == 3s);
+    CHECK(world.lost.empty());
+}
+
+TEST_CASE("with return_exceptions a vector gives a vector, and a map a map") {
+    World world;
+    Log log;
+    auto body = [](Log& to) -> Coro<> {
+        std::vector<Coro<int>> bodies;
+        bodies.push_back(fails_with_number(2s));
+        bodies.push_back(after(1s, to, 1));
+        std::vector<Future<int>> both_of_them = co_await gather(return_exceptions, std::move(bodies));
+        REQUIRE(both_of_them.size() == 2);
+        CHECK(text_of(both_of_them[0].exception()) == "no number");
+        CHECK(both_of_them[1].result() == 1);
+        std::map<std::string, Coro<>> named_ones;
+        named_ones.emplace("sleeps", sleep_for(1s));
+        named_ones.emplace("fails", fails_after(2s, "late"));
+        std::map<std::string, Future<>> ends = co_await gather(return_exceptions, std::move(named_ones));
+        CHECK(ends.at("sleeps").exception() == nullptr);
+        CHECK(text_of(ends.at("fails").exception()) == "late");
+        std::vector<Coro<>> no_bodies;
+        std::vector<Future<>> none = co_await gather(return_exceptions, std::move(no_bodies));
+        CHECK(none.empty());
+    };
+    world.run(body(log));
+    CHECK(world.elapsed() == 4s);
+    CHECK(world.lost.empty());
+}
+
+TEST_CASE("with return_exceptions an error that nobody asks for is reported") {
+    World world;
+    auto body = []() -> Coro<> {
+        auto [failed] = co_await gather(return_exceptions, fails_after(1s, "unheard"));
+        CHECK(failed.done());
+    };
+    world.run(body());
+    CHECK(world.lost == Log{"unheard"});
+}
+
+TEST_CASE("with return_exceptions a cancellation cancels all children, waits for them, and is thrown") {
+    World world;
+    Log log;
+    auto body = [](Log& to) -> Coro<> {
+        co_await gather(return_exceptions, named(1h, to, "a"), named(1h, to, "b"));
+        to.push_back("not reached");
+    };
+    Task<> task = world.loop.create_task(body(log));
+    world.turns(2);
+    task.cancel();
+    world.turns(5);
+    CHECK(task.cancelled());
+    CHECK(log == Log{"a begins", "b begins", "a ends", "b ends"});
+}
