@@ -38,7 +38,7 @@ EventLoop::EventLoop(Options options)
         debug_ = std::make_unique<detail::DebugMode>(*this, options.step_max, options.turn_max);
     }
     choose_reactor(options);
-    if (debug_) debug_->take_signals();
+    if (debug_) debug_->begin_dumps();
     tracer_ = trace::compiled_in ? trace::begin(*this) : nullptr;
     timers_.trace_to(tracer_);
     reactor_->trace_to(tracer_);
@@ -54,6 +54,7 @@ EventLoop::~EventLoop() {
     Scheduler* outer = std::exchange(running_scheduler, this);
     owner_thread_ = &detail::thread_marker;
     discarding_ = unusual_ = true;
+    if (debug_) debug_->end_dumps();
     debug_.reset();
     if (has_tasks()) report_destroyed_pending(*this);
     discard_everything();

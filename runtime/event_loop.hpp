@@ -68,8 +68,8 @@ public:
         // Not owned; must outlive the loop. nullptr: the steady clock, or the simulator's.
         Clock* clock = nullptr;
         // Looks at the program while it runs and tells of its mistakes: see diagnostics/lint.hpp. Costs two looks at
-        // the clock a handle and a thread. SIGUSR1 prints dump_tasks, and SIGURG samples the stack of a loop that is
-        // blocked, each only if nobody else handles it. Also set by STEPWISE_DEBUG=1.
+        // the clock a handle and a thread. SIGUSR1 prints dump_tasks of all such loops, and SIGURG samples the
+        // stack of a blocked one, each only if nobody else handles it. Also set by STEPWISE_DEBUG=1.
         bool debug = false;
         // In debug mode: how long one handle, and a whole turn, may keep the loop without being told of.
         Duration step_max = std::chrono::milliseconds(50);

@@ -1,3 +1,4 @@
+#include <stepwise/runtime/diagnostics/debug_mode.hpp>
 #include <stepwise/runtime/event_loop.hpp>
 #include <stepwise/runtime/signals.hpp>
 
@@ -105,10 +106,12 @@ void SignalHandlers::call(int signal_number) {
 void EventLoop::add_signal_handler(int signal_number, Callback callback) {
     check_thread("EventLoop::add_signal_handler");
     signals_->add(signal_number, std::move(callback));
+    if (debug_) debug_->signal_taken(signal_number);
 }
 
 bool EventLoop::remove_signal_handler(int signal_number) {
     check_thread("EventLoop::remove_signal_handler");
+    if (debug_) debug_->signal_taken(signal_number);
     return signals_->remove(signal_number);
 }
 

@@ -1,3 +1,4 @@
+#include <stepwise/runtime/diagnostics/deadlock.hpp>
 #include <stepwise/runtime/errors.hpp>
 #include <stepwise/runtime/thread_pool.hpp>
 
@@ -73,12 +74,14 @@ void ThreadPool::State::start_thread() {
     try {
         threads.reserve(threads.size() + 1);
         threads.emplace_back([this] { work(); });
+        ++detail::quiet_threads;
     } catch (const std::system_error&) {
         if (threads.empty()) throw;
     }
 }
 
 void ThreadPool::State::work() noexcept {
+    ::pthread_setname_np(::pthread_self(), "stepwise-pool");
     std::unique_lock lock(mutex);
     for (;;) {
         ++idle;
@@ -106,7 +109,10 @@ Job* ThreadPool::stop() noexcept {
         state.queued = 0;
     }
     state.changed.notify_all();
-    for (std::thread& thread : state.threads) thread.join();
+    for (std::thread& thread : state.threads) {
+        thread.join();
+        --detail::quiet_threads;
+    }
     state.threads.clear();
     return left;
 }

@@ -5,9 +5,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <unordered_map>
+#include <vector>
 
 namespace stepwise {
 
@@ -15,51 +16,71 @@ namespace {
 
 constexpr std::size_t tasks_told_max = 10;
 
-// The tasks whose end, or whose release of what they hold, this one waits for.
-std::vector<const TaskBase*> waited_for(EventLoop& loop, const TaskBase& task) {
-    WaitDescription wait = detail::describe_wait_of(task);
-    std::vector<const TaskBase*> tasks;
-    for (const FutureBase* future : wait.futures) {
-        if (const TaskBase* other = future->as_task()) tasks.push_back(other);
-    }
-    if (wait.holder_task_id == 0) return tasks;
-    for (const TaskBase* other = loop.first_task(); other != nullptr; other = other->next_task()) {
-        if (other->id() == wait.holder_task_id) tasks.push_back(other);
-    }
-    return tasks;
-}
-
-// From `task` on, depth first; `path` is how one came there. The first cycle that is met.
-std::vector<const TaskBase*> find_cycle(EventLoop& loop) {
-    std::vector<const TaskBase*> seen;
-    for (const TaskBase* start = loop.first_task(); start != nullptr; start = start->next_task()) {
-        std::vector<std::pair<const TaskBase*, std::vector<const TaskBase*>>> path;  // each with what is left to follow
-        auto enter = [&](const TaskBase* task) {
-            seen.push_back(task);
-            path.emplace_back(task, waited_for(loop, *task));
-        };
-        if (std::find(seen.begin(), seen.end(), start) != seen.end()) continue;
-        enter(start);
-        while (!path.empty()) {
-            auto& left = path.back().second;
-            if (left.empty()) {
-                path.pop_back();
-                continue;
-            }
-            const TaskBase* next = left.back();
-            left.pop_back();
-            auto on_path =
-                std::find_if(path.begin(), path.end(), [&](const auto& entry) { return entry.first == next; });
-            if (on_path != path.end()) {
-                std::vector<const TaskBase*> cycle;
-                for (; on_path != path.end(); ++on_path) cycle.push_back(on_path->first);
-                return cycle;
-            }
-            if (std::find(seen.begin(), seen.end(), next) == seen.end()) enter(next);
+// Who waits for whom, in time that grows with the number of tasks: there may be a hundred thousand of them.
+class Waits {
+public:
+    explicit Waits(const EventLoop& loop) {
+        for (const TaskBase* task = loop.first_task(); task != nullptr; task = task->next_task()) {
+            by_id_.emplace(task->id(), task);
         }
     }
-    return {};
-}
+
+    // Depth first; the first circle that is met.
+    std::vector<const TaskBase*> find_cycle(const TaskBase* newest) {
+        for (const TaskBase* start = newest; start != nullptr; start = start->next_task()) {
+            if (!is_on_path_.contains(start)) enter(*start);
+            while (!path_.empty()) {
+                if (path_.back().left.empty()) {
+                    is_on_path_[path_.back().task] = false;
+                    path_.pop_back();
+                    continue;
+                }
+                const TaskBase* next = path_.back().left.back();
+                path_.back().left.pop_back();
+                auto seen = is_on_path_.find(next);
+                if (seen == is_on_path_.end()) {
+                    enter(*next);
+                } else if (seen->second) {
+                    return path_from(next);
+                }
+            }
+        }
+        return {};
+    }
+
+private:
+    struct Step {
+        const TaskBase* task;
+        std::vector<const TaskBase*> left;  // whom it waits for and who was not followed yet
+    };
+
+    void enter(const TaskBase& task) {
+        is_on_path_[&task] = true;
+        path_.push_back({&task, waited_for(task)});
+    }
+    // The tasks whose end, or whose release of what they hold, this one waits for.
+    std::vector<const TaskBase*> waited_for(const TaskBase& task) const {
+        WaitDescription wait = detail::describe_wait_of(task);
+        std::vector<const TaskBase*> tasks;
+        for (const FutureBase* future : wait.futures) {
+            if (const TaskBase* other = future->as_task()) tasks.push_back(other);
+        }
+        auto holder = by_id_.find(wait.holder_task_id);
+        if (holder != by_id_.end()) tasks.push_back(holder->second);
+        return tasks;
+    }
+    std::vector<const TaskBase*> path_from(const TaskBase* first) const {
+        std::vector<const TaskBase*> cycle;
+        for (const Step& step : path_) {
+            if (!cycle.empty() || step.task == first) cycle.push_back(step.task);
+        }
+        return cycle;
+    }
+
+    std::unordered_map<std::uint32_t, const TaskBase*> by_id_;
+    std::unordered_map<const TaskBase*, bool> is_on_path_;  // of those that were seen
+    std::vector<Step> path_;
+};
 
 std::vector<std::string> told(EventLoop& loop) {
     std::vector<std::string> lines;
@@ -77,18 +98,18 @@ std::vector<std::string> told(EventLoop& loop) {
 
 bool detail::is_only_thread() {
     std::error_code error;
-    int others = 0;
+    int threads = 0;
     for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task", error)) {
         std::string name;
         std::getline(std::ifstream(thread.path() / "comm"), name);
-        if (!name.starts_with("iou-") && name != "stepwise-pool" && name != "stepwise-watch") ++others;
+        if (!name.starts_with("iou-")) ++threads;
     }
-    return !error && others == 1;
+    return !error && threads - quiet_threads == 1;
 }
 
 Lint detail::deadlock_lint(EventLoop& loop, bool certain) {
     Lint lint{Lint::Rule::deadlock, {}, {}, {}};
-    std::vector<const TaskBase*> cycle = find_cycle(loop);
+    std::vector<const TaskBase*> cycle = Waits(loop).find_cycle(loop.first_task());
     if (cycle.empty()) {
         lint.cause =
             fmt::format("{} task(s) wait, and no timer, descriptor, signal or thread of this loop could wake one",

@@ -5,13 +5,19 @@
 
 #include <stepwise/runtime/diagnostics/lint.hpp>
 
+#include <atomic>
+
 namespace stepwise {
 
 class EventLoop;
 
 namespace detail {
 
-// But for threads of the kernel (io_uring's workers) and of the runtime itself.
+// Threads of the runtime's that post nothing of their own accord: of pools, and those that watch for stalls. A count,
+// since a name, or the like, is inherited by the threads that a job makes.
+inline constinit std::atomic<int> quiet_threads = 0;
+
+// But for those, and the kernel's own (io_uring's workers).
 bool is_only_thread();
 // With the cycle of waits, if there is one; else what each task waits for.
 Lint deadlock_lint(EventLoop& loop, bool certain);

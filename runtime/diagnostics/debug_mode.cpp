@@ -4,12 +4,15 @@
 #include <stepwise/runtime/diagnostics/stall_watch.hpp>
 #include <stepwise/runtime/diagnostics/task_dump.hpp>
 #include <stepwise/runtime/event_loop.hpp>
+#include <stepwise/runtime/signals.hpp>
 
 #include <fmt/format.h>
 #include <signal.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <mutex>
+#include <vector>
 
 namespace stepwise::detail {
 
@@ -51,6 +54,20 @@ Lint blocked(const std::string& who, const std::string& how_long, std::span<void
     return lint;
 }
 
+std::mutex debugged_mutex;
+std::vector<DebugMode*> debugged;  // of all threads
+
+// False: that loop is another simulation's, or there is no memory.
+template <class Function>
+bool post(EventLoop& loop, Function function) noexcept {
+    try {
+        loop.call_soon_threadsafe(function);
+        return true;
+    } catch (const std::exception&) {
+        return false;
+    }
+}
+
 // A task that runs is held by its loop; the sample holds it until it has been told of.
 TaskBase* current_task(void* loop) {
     TaskBase* task = static_cast<EventLoop*>(loop)->current_task();
@@ -80,6 +97,10 @@ DebugMode::DebugMode(EventLoop& loop, Duration step_max, Duration turn_max)
 }
 
 DebugMode::~DebugMode() {
+    {
+        std::lock_guard lock(debugged_mutex);
+        std::erase(debugged, this);
+    }
     end_frame_sites();
 }
 
@@ -87,11 +108,46 @@ DebugMode* DebugMode::of(EventLoop& loop) noexcept {
     return loop.debug_.get();
 }
 
-void DebugMode::take_signals() {
+void DebugMode::begin_dumps() {
+    {
+        std::lock_guard lock(debugged_mutex);
+        debugged.push_back(this);
+    }
+    take_dump_signal();
+}
+
+void DebugMode::take_dump_signal() {
     struct sigaction now {};
     if (::sigaction(SIGUSR1, nullptr, &now) != 0 || now.sa_handler != SIG_DFL) return;
-    loop_.add_signal_handler(SIGUSR1, [this] { std::fputs(dump_tasks(loop_).c_str(), stderr); });
-    has_dump_signal_ = true;
+    try {
+        loop_.signals_->add(SIGUSR1, [this] { dump_all(); });
+        has_dump_signal_ = true;
+    } catch (const std::logic_error&) {
+        // Another thread's loop was a moment faster, and will dump this one's tasks, too.
+    }
+}
+
+// While the mutex is held no loop that is posted to can end.
+void DebugMode::dump_all() {
+    std::fputs(dump_tasks(loop_).c_str(), stderr);
+    std::lock_guard lock(debugged_mutex);
+    for (DebugMode* other : debugged) {
+        if (other != this) post(other->loop_, [other] { std::fputs(dump_tasks(other->loop_).c_str(), stderr); });
+    }
+}
+
+void DebugMode::end_dumps() noexcept {
+    if (!has_dump_signal_) return;
+    loop_.signals_->remove(SIGUSR1);
+    has_dump_signal_ = false;
+    std::lock_guard lock(debugged_mutex);
+    for (DebugMode* heir : debugged) {
+        if (heir != this && post(heir->loop_, [heir] { heir->take_dump_signal(); })) return;
+    }
+}
+
+void DebugMode::signal_taken(int number) noexcept {
+    if (number == SIGUSR1) has_dump_signal_ = false;
 }
 
 std::uint32_t DebugMode::milliseconds() const noexcept {

@@ -29,15 +29,21 @@ public:
     static DebugMode* of(EventLoop& loop) noexcept;
     AwaitChains& await_chains() noexcept { return await_chains_; }
 
-    // SIGUSR1 prints the tasks, if nobody else handles it.
-    void take_signals();
+    // SIGUSR1 prints the tasks, if nobody else handles it: those of all loops that are in debug mode. One of them has
+    // the signal, and hands it on when it ends.
+    void begin_dumps();
+    void end_dumps() noexcept;
     bool has_dump_signal() const noexcept { return has_dump_signal_; }
+    // The program handles it from here on.
+    void signal_taken(int number) noexcept;
 
     // One turn's handles.
     void run_watched(ReadyNode* node) noexcept;
     Duration since(std::uint32_t turn_ms) const noexcept;
 
 private:
+    void take_dump_signal();
+    void dump_all();
     void report_step(Duration lasted, const StallWatch::Sample* sample) noexcept;
     void report_turn(Duration lasted, int handles) noexcept;
     std::uint32_t milliseconds() const noexcept;

@@ -1,3 +1,4 @@
+#include <stepwise/runtime/diagnostics/deadlock.hpp>
 #include <stepwise/runtime/diagnostics/stall_watch.hpp>
 
 #include <signal.h>
@@ -52,6 +53,7 @@ StallWatch::StallWatch(Duration limit, Who who, void* context, StillStalls still
       has_signal_(take_signal(&StallWatch::on_signal)) {
     static_cast<void>(capture_stack());  // loads what the unwinder needs, which a signal handler could not
     thread_of_watch_ = std::thread([this] { watch(); });
+    ++quiet_threads;
 }
 
 StallWatch::~StallWatch() {
@@ -61,6 +63,7 @@ StallWatch::~StallWatch() {
     }
     stopping_.notify_one();
     thread_of_watch_.join();
+    --quiet_threads;
     // A signal that is still on its way finds nobody.
     if (on_this_thread == this) on_this_thread = nullptr;
     if (has_signal_) give_signal_back();

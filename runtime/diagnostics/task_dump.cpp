@@ -16,6 +16,13 @@ std::string text_of_future(const FutureBase& future) {
     return made.empty() ? "a Future" : "a Future " + made;
 }
 
+// nullptr: it has ended, or there never was one.
+const TaskBase* task_with(EventLoop& loop, std::uint32_t id) {
+    const TaskBase* task = loop.first_task();
+    while (task != nullptr && task->id() != id) task = task->next_task();
+    return task;
+}
+
 std::string text_of_wait(const WaitDescription& wait, EventLoop& loop) {
     std::string text = wait.what;
     for (std::size_t index = 0; index < wait.futures.size(); ++index) {
@@ -23,8 +30,7 @@ std::string text_of_wait(const WaitDescription& wait, EventLoop& loop) {
         text += (text.empty() ? "" : ", ") + text_of_future(*wait.futures[index]);
     }
     if (wait.holder_task_id != 0) {
-        const TaskBase* holder = loop.first_task();
-        while (holder != nullptr && holder->id() != wait.holder_task_id) holder = holder->next_task();
+        const TaskBase* holder = task_with(loop, wait.holder_task_id);
         text +=
             holder == nullptr ? " (the task that had it last has ended)" : ", which " + holder->name() + " had last";
     }
@@ -131,8 +137,9 @@ std::string why_blocked(const TaskBase& task) {
     std::set<const TaskBase*> told;
     for (const TaskBase* next = &task; next != nullptr && told.insert(next).second;) {
         text += (text.empty() ? "" : "\n  ") + detail::one_line(loop, *next);
-        const TaskBase* child = nullptr;
-        for (const FutureBase* future : detail::describe_wait_of(*next).futures) {
+        const WaitDescription wait = detail::describe_wait_of(*next);
+        const TaskBase* child = task_with(loop, wait.holder_task_id);
+        for (const FutureBase* future : wait.futures) {
             if (child == nullptr) child = future->as_task();
         }
         next = child;

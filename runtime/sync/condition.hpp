@@ -54,6 +54,7 @@ public:
         if (granted_) {
             granted_ = false;
             guard_.semaphore_ = lock_;
+            lock_->holder_ = task_->id();
         } else if (!interrupted_) {
             check();
         }

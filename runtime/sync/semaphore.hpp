@@ -42,13 +42,19 @@ public:
     };
 
     // None: all wait until somebody gives one back, which nobody can.
-    explicit Semaphore(std::size_t permits) noexcept : free_(permits) {}
+    explicit Semaphore(std::size_t permits) noexcept : free_(permits), has_one_(permits == 1) {}
 
     // Cancel-safe: a cancelled acquire holds nothing.
     class Acquire;
     Acquire acquire() noexcept;
     // Without waiting; nothing if there is none free.
-    Permit try_acquire() noexcept { return take() ? Permit(*this) : Permit(); }
+    Permit try_acquire() noexcept {
+        if (!take()) return Permit();
+        const TaskBase* task =
+            detail::running_scheduler == nullptr ? nullptr : detail::running_scheduler->current_task();
+        holder_ = task == nullptr ? 0 : task->id();
+        return Permit(*this);
+    }
 
     std::size_t free() const noexcept { return free_; }
     std::size_t waiting() const noexcept { return waiting_.size(); }
@@ -70,7 +76,8 @@ private:
     }
 
     std::size_t free_;
-    std::uint32_t holder_ = 0;  // the id of the task that got the last permit
+    std::uint32_t holder_ = 0;  // the id of the task that got the last permit; 0: none did
+    bool has_one_;              // permit: then who got it last has it
     detail::WaitList waiting_;
 };
 
@@ -98,7 +105,7 @@ public:
 private:
     static void describe(const Suspension& suspension, WaitDescription& description) {
         const Semaphore& semaphore = static_cast<const Acquire&>(suspension).semaphore_;
-        describe_wait(description, "a Lock, or a Semaphore's permit", semaphore.holder_);
+        describe_wait(description, "a Lock, or a Semaphore's permit", semaphore.has_one_ ? semaphore.holder_ : 0);
     }
     static constexpr WaitKind kind{&Acquire::leave, &Acquire::describe, nullptr, "semaphore"};
 

@@ -1,64 +1,20 @@
 // What the runtime tells of a program's mistakes, and of what its tasks do. The machine's clock is used where a stall
 // is the subject: it is bounded below only.
-#include <stepwise/runtime/diagnostics/lint.hpp>
 #include <stepwise/runtime/diagnostics/stack_trace.hpp>
-#include <stepwise/runtime/diagnostics/task_dump.hpp>
 #include <stepwise/runtime/finally.hpp>
 #include <stepwise/runtime/gather.hpp>
-#include <stepwise/runtime/io.hpp>
-#include <stepwise/runtime/sync/lock.hpp>
 #include <stepwise/runtime/task_group.hpp>
 #include <stepwise/runtime/timeout.hpp>
-#include <stepwise/tests/runtime/support.hpp>
+#include <stepwise/tests/runtime/lints.hpp>
 
 #include <fmt/format.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <mutex>
 #include <thread>
 
 using namespace runtime_test;
 
 namespace {
-
-// Collects what is told while it lives.
-class Lints {
-public:
-    Lints()
-        : before_(set_lint_handler([this](const Lint& lint) {
-              std::lock_guard lock(mutex_);
-              all_.push_back(lint);
-              if (on_lint) on_lint();
-          })) {}
-    ~Lints() { set_lint_handler(before_); }
-
-    std::vector<Lint> all() {
-        std::lock_guard lock(mutex_);
-        return all_;
-    }
-    bool has(Lint::Rule rule) {
-        std::vector<Lint> lints = all();
-        return std::any_of(lints.begin(), lints.end(), [rule](const Lint& lint) { return lint.rule == rule; });
-    }
-    Lint only() {
-        std::vector<Lint> lints = all();
-        REQUIRE(lints.size() == 1);
-        return lints.front();
-    }
-
-    std::function<void()> on_lint;
-
-private:
-    std::mutex mutex_;
-    std::vector<Lint> all_;
-    LintHandler before_;
-};
-
-bool contains(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
 
 std::string here(int line) {
     return fmt::format("diagnostics_test.cpp:{}", line);
@@ -77,15 +33,6 @@ Coro<int> forgotten_errand(int number) {
     auto end = std::chrono::steady_clock::now() + duration;
     volatile int turns = 0;
     while (std::chrono::steady_clock::now() < end) turns = turns + 1;
-}
-
-Coro<void> sleeps_long() {
-    co_await sleep(3600s);
-}
-
-Coro<void> reads(int socket) {
-    char byte = 0;
-    co_await io::recv(socket, std::span(&byte, 1));
 }
 
 }  // namespace
@@ -213,76 +160,6 @@ TEST_CASE("A loop that ends before its tasks says which, what they waited for, a
     CHECK(contains(text_of(lint), here(line)));
 }
 
-TEST_CASE("Tasks that wait for each other in a circle are told of, and do not hang the program") {
-    struct Bodies {
-        static Coro<void> takes(Lock& first, Lock& second) {
-            Lock::Guard one = co_await first.acquire();
-            co_await sleep(1ms);
-            Lock::Guard two = co_await second.acquire();
-        }
-        static Coro<void> main(Lock& left, Lock& right) { co_await gather(takes(left, right), takes(right, left)); }
-    };
-    Lock left;
-    Lock right;
-    Lints lints;
-    EventLoop::Options options;
-    options.debug = true;  // for a test program that has other threads, as under ThreadSanitizer: told as "perhaps"
-    World world(options);
-    Task<void> task = world.loop.create_task(Bodies::main(left, right));
-    lints.on_lint = [&] { task.cancel(); };
-    try {
-        world.loop.run_until_complete<void>(task);
-    } catch (const std::logic_error& error) {
-        CHECK(contains(error.what(), "deadlock"));
-    } catch (const CancelledError&) {
-    }
-    Lint lint = lints.only();
-    CHECK(lint.rule == Lint::Rule::deadlock);
-    CHECK(contains(lint.cause, "2 task(s) wait for each other in a circle"));
-    CHECK(contains(text_of(lint), "Task-2 waits for a Lock, or a Semaphore's permit, which Task-3 had last"));
-    CHECK(contains(text_of(lint), "Task-3 waits for a Lock, or a Semaphore's permit, which Task-2 had last"));
-    world.loop.cancel_all_tasks();
-}
-
-TEST_CASE("A wait for what nobody can give any more is told of without a circle") {
-    struct Bodies {
-        static Coro<void> main(Future<void> never) { co_await never; }
-    };
-    Lints lints;
-    EventLoop::Options options;
-    options.debug = true;
-    World world(options);
-    int line = __LINE__ + 1;
-    Future<void> never = world.loop.create_future();
-    Task<void> task = world.loop.create_task(Bodies::main(never));
-    lints.on_lint = [&] { task.cancel(); };
-    try {
-        world.loop.run_until_complete<void>(task);
-    } catch (const std::logic_error&) {
-    } catch (const CancelledError&) {
-    }
-    Lint lint = lints.only();
-    CHECK(contains(lint.cause, "1 task(s) wait, and no timer, descriptor, signal or thread"));
-    CHECK(contains(text_of(lint), "waits for a Future made at"));
-    CHECK(contains(text_of(lint), here(line)));
-    world.loop.cancel_all_tasks();
-}
-
-TEST_CASE("A task that waits for the kernel, a timer or a thread is no deadlock") {
-    struct Bodies {
-        static Coro<void> main() {
-            co_await sleep(300ms);
-            auto blocks = [] { computes_in_place(300ms); };
-            co_await EventLoop::current().run_in_executor(blocks);
-        }
-    };
-    Lints lints;
-    EventLoop::Options options;
-    options.debug = true;
-    run(Bodies::main(), options);
-    CHECK_FALSE(lints.has(Lint::Rule::deadlock));
-}
-
 TEST_CASE("A handle that keeps the loop too long is named, with a stack of the time while it did") {
     struct Bodies {
         static Coro<void> busy(int& line) {
@@ -328,48 +205,6 @@ TEST_CASE("A turn of many handles that is too long as a whole is another mistake
     Lint lint = lints.only();
     CHECK(lint.rule == Lint::Rule::long_turn);
     CHECK(contains(lint.cause, "for 6 handles"));
-}
-
-TEST_CASE("dump_tasks shows who waits for whom, in which frames and lines") {
-    struct Bodies {
-        static Coro<void> reader(int socket) { co_await reads(socket); }
-        static Coro<void> main(int socket, int& line) {
-            Task<void> child = EventLoop::current().create_task(reader(socket)).set_name("reader");
-            line = __LINE__ + 1;
-            co_await child;
-        }
-    };
-    int sockets[2];
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, sockets) == 0);
-    {
-        World world;
-        int line = 0;
-        Task<void> task = world.loop.create_task(Bodies::main(sockets[0], line)).set_name("main");
-        world.turns(3);
-        std::string text = dump_tasks(world.loop);
-        INFO(text);
-        CHECK(contains(text, "2 task(s)\nmain waits for reader; made at "));
-        CHECK(contains(text, fmt::format("diagnostics_test.cpp:{}, in ", line)));
-        CHECK(contains(text, fmt::format("\n  reader waits for recv on descriptor {}", sockets[0])));
-        CHECK(text.find("in reads()") < text.find("Bodies::reader()"));
-        CHECK(contains(why_blocked(task), "main waits for reader"));
-        CHECK(contains(why_blocked(task), "\n  reader waits for recv on descriptor"));
-        world.loop.cancel_all_tasks();
-        CHECK(why_blocked(task) == "main is done");
-    }
-    ::close(sockets[0]);
-    ::close(sockets[1]);
-}
-
-TEST_CASE("In debug mode it is told for how long") {
-    EventLoop::Options options;
-    options.debug = true;
-    World world(options);
-    Task<void> task = world.loop.create_task(sleeps_long());
-    world.turns(1);
-    CHECK(contains(why_blocked(task), ", 0.0"));
-    CHECK(contains(why_blocked(task), " s so far"));
-    world.loop.cancel_all_tasks();
 }
 
 TEST_CASE("A call from a foreign thread says where it was made") {
