@@ -18,11 +18,13 @@ public:
     class Wait;
     Wait wait(Lock::Guard& guard) noexcept;
 
-    // Lets the one that waits longest go on, or `count` of them.
-    void notify(std::size_t count = 1) noexcept {
+    // Lets the one that waits longest go on, or `count` of them. On another thread than theirs: std::logic_error.
+    void notify(std::size_t count = 1) {
+        waiting_.check_thread("Condition::notify");
         for (; count > 0 && !waiting_.empty(); --count) queue_for_lock(*waiting_.first());
     }
-    void notify_all() noexcept {
+    void notify_all() {
+        waiting_.check_thread("Condition::notify_all");
         while (!waiting_.empty()) queue_for_lock(*waiting_.first());
     }
     std::size_t waiting() const noexcept { return waiting_.size(); }

@@ -13,8 +13,9 @@ namespace stepwise {
 class Event {
 public:
     bool is_set() const noexcept { return set_; }
-    // Who waits now goes on, also if clear() follows at once.
-    void set() noexcept {
+    // Who waits now goes on, also if clear() follows at once. On another thread than theirs: std::logic_error.
+    void set() {
+        waiting_.check_thread("Event::set");
         set_ = true;
         waiting_.grant_all();
     }

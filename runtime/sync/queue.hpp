@@ -103,20 +103,25 @@ public:
     class Get;
     Get get() noexcept { return Get(*this); }
 
-    // Without waiting. False when it is full or closed, and the value stays the caller's.
+    // Without waiting. False when it is full or closed, and the value stays the caller's. On another thread than that
+    // of those who wait, as of close and try_get: std::logic_error.
     bool try_put(T& value) {
+        getters_.check_thread("Queue::try_put");
         if (closed_ || is_full()) return false;
         accept(std::move(value));
         return true;
     }
     bool try_put(T&& value) { return try_put(value); }
     std::optional<T> try_get() {
+        putters_.check_thread("Queue::try_get");
         if (store_.size() == 0) return std::nullopt;
         return take();
     }
 
     // Nothing can be put from here on; what is in it can still be taken. Who waits to put gets QueueClosed.
-    void close() noexcept {
+    void close() {
+        getters_.check_thread("Queue::close");
+        putters_.check_thread("Queue::close");
         closed_ = true;
         getters_.grant_all();
         putters_.grant_all();

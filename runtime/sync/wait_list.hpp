@@ -79,6 +79,10 @@ public:
     }
     ListWaiter* first() const noexcept { return first_; }
 
+    // Throws std::logic_error naming `call` where who waits belongs to the loop of another thread (law 5).
+    void check_thread(const char* call) const {
+        if (first_ != nullptr) first_->task_->task_scheduler().check_thread(call);
+    }
     void add(ListWaiter& waiter) noexcept {
         waiter.list_ = this;
         waiter.next_ = nullptr;

@@ -2,6 +2,9 @@
 // cancellation of every operation, law 7, in io_test.cpp.
 #include <stepwise/runtime/gather.hpp>
 #include <stepwise/runtime/io.hpp>
+#include <stepwise/runtime/sync/condition.hpp>
+#include <stepwise/runtime/sync/event.hpp>
+#include <stepwise/runtime/sync/queue.hpp>
 #include <stepwise/runtime/timeout.hpp>
 #include <stepwise/tests/runtime/support.hpp>
 
@@ -39,6 +42,23 @@ Coro<int> nested_sleep(int depth, Duration duration) {
 Coro<int> nested_failure(int depth) {
     if (depth == 0) throw std::runtime_error("from the deep");
     co_return co_await nested_failure(depth - 1) + 1;
+}
+
+Coro<> waits_for(Event& event) {
+    co_await event.wait();
+}
+
+Coro<> waits_for(Condition& condition, Lock& lock) {
+    Lock::Guard guard = co_await lock.acquire();
+    co_await condition.wait(guard);
+}
+
+Coro<> gets_from(Queue<int>& queue) {
+    co_await queue.get();
+}
+
+Coro<> puts_into(Queue<int>& queue) {
+    co_await queue.put(2);
 }
 
 constexpr int deep = 100'000;
@@ -139,9 +159,20 @@ TEST_CASE("law 3: a recv that is cancelled keeps its buffer until the kernel let
 }
 
 TEST_CASE("law 5: a call from another thread throws std::logic_error that names the call and the door") {
+    // Each with somebody who waits.
+    Event event;
+    Lock lock;
+    Condition condition;
+    Queue<int> empty(1);
+    Queue<int> full(1);
     World world;
     Future<> future = world.loop.create_future();
     Task<> task = world.loop.create_task(sleep_for(1h));
+    full.try_put(1);
+    world.loop.create_task(waits_for(event));
+    world.loop.create_task(waits_for(condition, lock));
+    world.loop.create_task(gets_from(empty));
+    world.loop.create_task(puts_into(full));
     world.turns(1);
     std::vector<std::pair<std::string, std::function<void()>>> calls{
         {"EventLoop::call_soon", [&] { world.loop.call_soon([] {}); }},
@@ -161,6 +192,13 @@ TEST_CASE("law 5: a call from another thread throws std::logic_error that names 
         {"Future::cancel", [&] { future.cancel(); }},
         {"Future::add_done_callback", [&] { future.add_done_callback([](Future<>) {}); }},
         {"Task::cancel", [&] { task.cancel(); }},
+        {"Event::set", [&] { event.set(); }},
+        {"Condition::notify", [&] { condition.notify(); }},
+        {"Condition::notify_all", [&] { condition.notify_all(); }},
+        {"Queue::try_put", [&] { empty.try_put(2); }},
+        {"Queue::close", [&] { empty.close(); }},
+        {"Queue::close", [&] { full.close(); }},
+        {"Queue::try_get", [&] { full.try_get(); }},
     };
     for (auto& [name, call] : calls) {
         CAPTURE(name);
@@ -177,7 +215,7 @@ TEST_CASE("law 5: a call from another thread throws std::logic_error that names 
     }
     CHECK_FALSE(future.done());
     CHECK_FALSE(task.done());
-    CHECK(world.loop.task_count() == 1);
+    CHECK(world.loop.task_count() == 5);
     world.turns(2);
 }
 
