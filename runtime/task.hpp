@@ -122,7 +122,7 @@ public:
     // How many cancellations were asked for and not taken back; every await throws while there is one.
     int cancelling() const noexcept { return task().cancelling_in_all(); }
     // Takes one back; how many are left.
-    int uncancel() noexcept { return task().uncancel(); }
+    int uncancel() noexcept { return task().uncancel_outside(); }
 
 private:
     TaskBase& task() const noexcept { return static_cast<TaskBase&>(*this->state_); }

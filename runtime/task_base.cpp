@@ -158,6 +158,17 @@ int TaskBase::uncancel() noexcept {
     return cancelling_;
 }
 
+int TaskBase::uncancel_outside() noexcept {
+    if (shield_ == nullptr) return uncancel();
+    CancelShield* outermost = shield_;
+    while (outermost->outer_ != nullptr) outermost = outermost->outer_;
+    if (outermost->held_back_ > 0) --outermost->held_back_;
+    if (outermost->held_back_ == 0) outermost->thrown_ = false;
+    const int left = cancelling_in_all();
+    if (left == 0 && extras_ != nullptr) extras_->cancel_reason.clear();
+    return left;
+}
+
 // A second throw means that somebody caught the first and went on.
 CancelledError TaskBase::begin_cancelled_throw() {
     if (cancel_thrown_ && !swallow_reported_) {

@@ -13,10 +13,12 @@
 #include <stepwise/runtime/scheduler.hpp>
 #include <stepwise/runtime/suspension.hpp>
 
+#include <algorithm>
 #include <cassert>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <source_location>
 #include <string>
@@ -74,8 +76,11 @@ public:
     // Before its first step: that one runs even if the task is cancelled by then, so that an end which must be told at
     // least begins. Its awaits throw as any other's.
     void start_even_if_cancelled() noexcept { started_ = true; }
-    // Takes one request back. Returns how many are left.
+    // Takes one request back that was made in the innermost shield's scope. Returns how many are left of those.
     int uncancel() noexcept;
+    // Takes one back that was made in no shield's scope, as request_cancel makes it by default; it may be held back.
+    // Returns how many are left in all.
+    int uncancel_outside() noexcept;
     // How many requests have not been taken back; of those that a shield holds back, only cancelling_in_all tells.
     int cancelling() const noexcept { return cancelling_; }
     int cancelling_in_all() const noexcept;
@@ -292,7 +297,9 @@ public:
     CancelShield& operator=(const CancelShield&) = delete;
     ~CancelShield() {
         task_.shield_ = outer_;
-        task_.cancelling_ = static_cast<std::int16_t>(task_.cancelling_ + held_back_);
+        const int requests = task_.cancelling_ + held_back_;
+        task_.cancelling_ =
+            static_cast<std::int16_t>(std::min<int>(requests, std::numeric_limits<std::int16_t>::max()));
         task_.cancel_thrown_ = thrown_;
     }
 

@@ -229,3 +229,52 @@ TEST_CASE("a cancellation tells its first reason, at the await and to who asks f
     world.turns(1);
     CHECK(plain.result() == "cancelled");
 }
+
+TEST_CASE("a request that a cleanup holds back can be taken back from outside, as it was made") {
+    World world;
+    Log log;
+    struct Bodies {
+        static Coro<> main(Log& log) {
+            co_await finally(sleep_for(1s), cleans(log, 1s));
+            co_await sleep(1s);
+            log.push_back("went on");
+        }
+    };
+    Task<> task = world.loop.create_task(Bodies::main(log));
+    world.turns(2);
+    world.clock.advance(1s);
+    world.turns(2);
+    REQUIRE(log == Log{"cleanup begins"});
+    task.cancel("first");
+    task.cancel("second");
+    CHECK(task.cancelling() == 2);
+    CHECK(task.uncancel() == 1);
+    CHECK(task.uncancel() == 0);
+    CHECK(task.uncancel() == 0);
+    CHECK(task.cancelling() == 0);
+    world.loop.run_until_complete<void>(task);
+    CHECK(log == Log{"cleanup begins", "cleanup ends", "went on"});
+}
+
+TEST_CASE("more requests than can be counted, some held back and some not, are still requests") {
+    World world;
+    Log log;
+    struct Bodies {
+        static Coro<> main(Log& log) {
+            try {
+                co_await finally(sleep_for(1h), cleans(log, 1s));
+            } catch (const CancelledError&) {
+                log.push_back("cancelled");
+            }
+            int requests = EventLoop::current().current_task()->cancelling();
+            log.push_back(requests > 0 ? "still is" : "lost");
+        }
+    };
+    Task<> task = world.loop.create_task(Bodies::main(log));
+    world.turns(2);
+    for (int count = 0; count < 20'000; ++count) task.cancel();
+    world.turns(2);
+    for (int count = 0; count < 20'000; ++count) task.cancel();
+    world.loop.run_until_complete<void>(task);
+    CHECK(log == Log{"cleanup begins", "cleanup ends", "cancelled", "still is"});
+}
