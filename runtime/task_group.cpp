@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace stepwise {
 
 namespace {
@@ -114,9 +116,11 @@ void TaskGroup::child_done(Child& child) noexcept {
 }
 
 void TaskGroup::failed(std::exception_ptr error) noexcept {
+    // Who awaits a child is thrown what the child ended with: that is one error, not two.
+    const bool is_known = error == first_error_ || std::count(later_errors_.begin(), later_errors_.end(), error) != 0;
     if (!first_error_) {
         first_error_ = std::move(error);
-    } else {
+    } else if (!is_known) {
         try {
             later_errors_.push_back(error);
         } catch (const std::bad_alloc&) {

@@ -214,3 +214,17 @@ TEST_CASE("a loop may end within a group") {
     }
     CHECK(std::count(log.begin(), log.end(), "a ends") == 1);
 }
+
+TEST_CASE("the error of a child that the body, or a sibling, awaits is one error") {
+    World world;
+    struct Bodies {
+        static Coro<> awaits(Task<> other) { co_await other; }
+        static Coro<> body(TaskGroup& group) {
+            Task<> child = group.start_soon(fails(1s, "broke"));
+            group.start_soon(awaits(child));
+            co_await child;
+        }
+    };
+    CHECK_THROWS_WITH_AS(world.run(task_group(Bodies::body)), "broke", std::runtime_error);
+    CHECK(world.lost.empty());
+}
