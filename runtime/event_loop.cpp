@@ -124,6 +124,7 @@ struct EventLoop::Inside {
 
 void EventLoop::run_once(bool may_block) {
     if (in_turn_) throw std::logic_error("EventLoop::run_once was called from inside a turn of the same loop");
+    if (running_scheduler != nullptr) throw std::logic_error("another event loop is running on this thread");
     if (!on_owner_thread()) owner_thread_ = &detail::thread_marker;
     Inside inside(*this);
     watched_ ? watched_turn(may_block) : turn(may_block);

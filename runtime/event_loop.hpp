@@ -376,6 +376,7 @@ T run(Coro<T> main, EventLoop::Options options = {}) {
     struct CancelRest {
         EventLoop& loop;
         ~CancelRest() {
+            if (EventLoop::running() != nullptr) return;  // it was refused, and has begun nothing
             try {
                 loop.cancel_all_tasks();
                 loop.run_once(false);

@@ -166,6 +166,8 @@ TEST_CASE("one thread runs one loop at a time") {
     World world;
     World other;
     world.loop.call_soon([&] { CHECK_THROWS_AS(other.run(at_once(1)), std::logic_error); });
+    world.loop.call_soon([&] { CHECK_THROWS_AS(other.loop.run_forever(), std::logic_error); });
+    world.loop.call_soon([&] { CHECK_THROWS_AS(other.loop.run_once(false), std::logic_error); });
     world.turns(1);
     CHECK(other.loop.task_count() == 0);
     CHECK(other.run(at_once(2)) == 2);
