@@ -1,7 +1,11 @@
 #include <stepwise/runtime/event_loop.hpp>
 #include <stepwise/runtime/fd_watchers.hpp>
 
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
+
+#include <cerrno>
 
 namespace stepwise {
 
@@ -96,6 +100,9 @@ void FdWatchers::add(int fd, Direction direction, std::function<void()> callback
     Map& map = watchers(direction);
     auto found = map.find(fd);
     if (found != map.end()) return found->second->replace(std::move(callback));
+    // io_uring would say so in a later turn.
+    if (loop_.simulation() == nullptr && ::fcntl(fd, F_GETFD) < 0)
+        throw_system_error(errno, fmt::format("add_reader, or add_writer, of descriptor {}", fd));
     std::uint32_t mask = direction == Direction::read ? POLLIN | POLLRDHUP : POLLOUT;
     auto added = map.emplace(fd, std::make_unique<Watcher>(loop_, fd, mask, std::move(callback))).first;
     try {

@@ -162,17 +162,20 @@ TEST_CASE("a descriptor that cannot be watched is std::system_error, and is not 
     Sockets sockets;
     int fd = sockets.here.get();
     sockets.here.reset();
-    bool refused = false;
-    try {
-        world.loop.add_reader(fd, [] {});
-        // io_uring says so when it is asked: the callback's next turn.
-        while (world.lost.empty()) world.loop.run_once();
-        refused = world.loop.remove_reader(fd);
-    } catch (const std::system_error& error) {
-        refused = error.code().value() == EBADF;
-        CHECK_FALSE(world.loop.remove_reader(fd));
+    for (bool reads : {true, false}) {
+        CAPTURE(reads);
+        try {
+            reads ? world.loop.add_reader(fd, [] {}) : world.loop.add_writer(fd, [] {});
+            FAIL_CHECK("was taken");
+        } catch (const std::system_error& error) {
+            CHECK(error.code().value() == EBADF);
+            CHECK(std::string(error.what()).find(std::to_string(fd)) != std::string::npos);
+        }
     }
-    CHECK(refused);
+    CHECK_FALSE(world.loop.remove_reader(fd));
+    CHECK_FALSE(world.loop.remove_writer(fd));
+    world.turns(2);
+    CHECK(world.lost.empty());
 }
 
 TEST_CASE("a reader that stands in the ready queue and is removed before its turn is not called") {
