@@ -202,9 +202,14 @@ bool Process::send_signal(int number) {
 
 Coro<void> Process::write_all(std::string_view bytes) {
     io::Known input(checked(input_));
-    while (!bytes.empty()) {
-        std::size_t written = co_await io::send(input.fd(), bytes);
-        bytes.remove_prefix(written);
+    try {
+        while (!bytes.empty()) {
+            std::size_t written = co_await io::send(input.fd(), bytes);
+            bytes.remove_prefix(written);
+        }
+    } catch (const std::system_error& error) {
+        // One that ends meanwhile, and has not read all, is told of by another name.
+        throw_system_error(error.code().value() == ECONNRESET ? EPIPE : error.code().value(), "send");
     }
 }
 
@@ -227,7 +232,7 @@ Coro<void> feed(Run& run) {
     try {
         co_await run.process.write_all(run.input);
     } catch (const std::system_error& error) {
-        if (error.code().value() != EPIPE && error.code().value() != ECONNRESET) throw;  // else: it had enough
+        if (error.code().value() != EPIPE) throw;  // else: it had enough
     }
     run.process.close_input();
 }

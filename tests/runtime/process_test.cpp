@@ -6,7 +6,9 @@
 
 #include <doctest/doctest.h>
 
+#include <fcntl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <system_error>
@@ -184,5 +186,46 @@ TEST_CASE(
     CHECK(run(Bodies::ends()) == ProcessEnd{-1, 0});
     pid_t pid = run(Bodies::let_go());
     CHECK(::kill(pid, 0) == -1);
+    CHECK(no_child_is_left());
+}
+
+TEST_CASE("a child has its inputs and outputs also where this process has closed its own") {
+    struct Bodies {
+        static Coro<ProcessOutput> body() {
+            // The loop has its descriptors by now: the numbers are free for the pipes.
+            UniqueFd input(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
+            UniqueFd errors(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3));
+            ::close(STDIN_FILENO);
+            ::close(STDERR_FILENO);
+            ProcessOutput output = co_await run_process(shell("cat; echo told >&2"), "asked");
+            ::dup2(input.get(), STDIN_FILENO);
+            ::dup2(errors.get(), STDERR_FILENO);
+            co_return output;
+        }
+    };
+    ProcessOutput output = run(Bodies::body());
+    CHECK(output.output == "asked");
+    CHECK(output.errors == "told\n");
+    CHECK(output.end.ok());
+    CHECK(no_child_is_left());
+}
+
+TEST_CASE("to write to a child that has ended is EPIPE, whether it had read all or not") {
+    struct Bodies {
+        static Coro<int> write_to(std::string script) {
+            Process process = Process::start(shell(std::move(script)));
+            co_await process.write_all("a line\n");
+            process.terminate();
+            co_await process.wait();
+            try {
+                co_await process.write_all("more");
+            } catch (const std::system_error& error) {
+                co_return error.code().value();
+            }
+            co_return 0;
+        }
+    };
+    CHECK(run(Bodies::write_to("exec cat")) == EPIPE);
+    CHECK(run(Bodies::write_to("exec sleep 60")) == EPIPE);
     CHECK(no_child_is_left());
 }
