@@ -46,7 +46,7 @@ COMMON = ("-Dwerror=true", "-Dtests=enabled")
 UNIT_ONLY = COMMON + ("-Ddemos=disabled", "-Dbenches=disabled", "-Db_pch=true", "-Dcpp_args=-g1")
 MATRIX = (
     Configuration("g++ debugoptimized, all suites", "build",
-                  COMMON + ("-Dbuildtype=debugoptimized", "-Ddemos=enabled", "-Dbenches=enabled")),
+                  COMMON + ("-Dbuildtype=debugoptimized", "-Ddemos=enabled", "-Dbenches=enabled", "-Db_pch=false")),
     Configuration("g++ -O0", "build-debug", UNIT_ONLY + ("-Dbuildtype=debug",), suite="unit"),
     # Sanitizers see every access of a build that is not optimised; an optimised one takes g++ three to four times as
     # long (ASan + UBSan: 23 minutes of processor time instead of 9).

@@ -29,12 +29,15 @@ void Face::failed(Connection& connection, std::exception_ptr error, const char* 
     const auto written = fmt::format_to_n(text.data(), text.size(), "a WebSocket handler's {}", where);
     connection.loop().call_exception_handler(std::move(error),
                                              {text.data(), std::min<std::size_t>(written.size, text.size())});
+    close_or_abort(connection, CloseCode::internal_error, "the handler failed");
+    connection.drop_waiting();  // also if it was closing already
+}
+void Face::close_or_abort(Connection& connection, CloseCode code, std::string_view reason) noexcept {
     try {
-        connection.close(CloseCode::internal_error, "the handler failed");
+        connection.close(code, reason);
     } catch (const std::bad_alloc&) {
         connection.abort();
     }
-    connection.drop_waiting();  // also if it was closing already
 }
 void Face::drop_waiting(Connection& connection) noexcept {
     connection.drop_waiting();

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stepwise/net/http/message.hpp>
+#include <stepwise/ws/close_code.hpp>
 #include <stepwise/ws/handshake.hpp>
 #include <stepwise/ws/message.hpp>
 
@@ -45,6 +46,8 @@ protected:
     static bool is_closed(const Connection& connection) noexcept;
     // What waits will not be answered.
     static void drop_waiting(Connection& connection) noexcept;
+    // Aborts it where there is no memory for a Close.
+    static void close_or_abort(Connection& connection, CloseCode code, std::string_view reason = {}) noexcept;
     // A hook or a coroutine ended with an error: it is reported, what waits is dropped, the connection closed with
     // 1011.
     static void failed(Connection& connection, std::exception_ptr error, const char* where) noexcept;

@@ -160,11 +160,22 @@ private:
         if constexpr (!closes_in_task) guarded("on_close", [this] { handler_.on_close(); });
         done(connection());
     }
-    void start_task() {
+    // Where there is no memory for its frame it has failed as a hook does that throws; its on_close, too.
+    void start_task() noexcept {
         task_runs_ = true;
-        Task<void> task = connection().loop().create_task(serve(TaskEnd(*this), this));
-        // on_close cannot be lost: a program that ends cancels its awaits, but not its call.
-        if (is_closed(connection())) task.start_even_if_cancelled();
+        is_starting_ = true;
+        try {
+            Task<void> task = connection().loop().create_task(serve(TaskEnd(*this), this));
+            is_starting_ = false;
+            // on_close cannot be lost: a program that ends cancels its awaits, but not its call.
+            if (is_closed(connection())) task.start_even_if_cancelled();
+            return;
+        } catch (...) {
+            is_starting_ = false;
+            task_runs_ = false;
+            failed(connection(), std::current_exception(), "coroutine");
+        }
+        if (is_closed(connection())) done(connection());
     }
 
     static Coro<void> serve(TaskEnd, HandlerFace* face) {
@@ -205,13 +216,14 @@ private:
     }
 
     // Returned or cancelled: on_close is still called, and in a task of its own if it needs one.
-    void task_ended() {
+    void task_ended() noexcept {
+        if (is_starting_) return;  // it has not begun
         task_runs_ = false;
         if (connection().loop().discarding()) return done(connection());
         if (!is_closed(connection())) {
             // Nothing left to do; or it was cancelled, and what waits will not be answered.
             if (std::exchange(task_returned_, false)) return;
-            connection().close(CloseCode::going_away);
+            close_or_abort(connection(), CloseCode::going_away);
             drop_waiting(connection());
             return;
         }
@@ -228,6 +240,7 @@ private:
     Handler handler_;
     bool is_open_ = false;
     bool task_runs_ = false;
+    bool is_starting_ = false;
     bool task_returned_ = false;
     bool on_close_called_ = false;
 };

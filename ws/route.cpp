@@ -24,7 +24,7 @@ private:
         TaskEnd& operator=(const TaskEnd&) = delete;
         ~TaskEnd() {
             if (connection == nullptr) return;
-            if (!connection->loop().discarding()) connection->close(code);
+            if (!connection->loop().discarding()) close_or_abort(*connection, code);
             done(*connection);
         }
         Connection* connection;

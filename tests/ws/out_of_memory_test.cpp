@@ -154,6 +154,109 @@ TEST_CASE("a message that finds no memory when it arrives is handled, or ends it
     });
 }
 
+namespace {
+
+// What is left of a coroutine hook: it noted nothing, and it was never called.
+struct Ends {
+    int hooks = 0;     // on_close that began, or coroutines that were left
+    int reported = 0;  // to the exception handler
+};
+
+class ClosesInTask : public ws::WebSocketHandler {
+public:
+    explicit ClosesInTask(Ends& ends, std::function<void()> on_message)
+        : ends_(ends), on_message_(std::move(on_message)) {}
+    void on_message(MessageView) { on_message_(); }
+    Coro<void> on_close() {
+        ++ends_.hooks;
+        co_return;
+    }
+
+private:
+    Ends& ends_;
+    std::function<void()> on_message_;
+};
+
+class AnswersInTask : public ws::WebSocketHandler {
+public:
+    explicit AnswersInTask(Ends& ends, std::function<void()> on_message)
+        : ends_(ends), on_message_(std::move(on_message)) {}
+    Coro<void> on_message(ws::Message) {
+        on_message_();
+        throw CancelledError("leaves");
+        co_return;
+    }
+    void on_close() { ++ends_.hooks; }
+
+private:
+    Ends& ends_;
+    std::function<void()> on_message_;
+};
+
+// Connections of a router's "/", of which one says something; from then on an allocation fails.
+void end_without_memory(bool peer_leaves,
+                        const std::function<std::shared_ptr<http::UpgradeHandler>(Ends&, std::function<void()>)>& make,
+                        const std::function<void(const Ends&)>& check) {
+    for_each_failure([&](long at, bool for_good) {
+        CAPTURE(at);
+        Ends ends;
+        WsServed scene;
+        scene.loop().set_exception_handler([&](const std::exception_ptr&, std::string_view) { ++ends.reported; });
+        const auto begin_want = [&] {
+            frame_pool::trim();
+            failing_allocation = allocations + at;
+            fails_for_good = for_good;
+        };
+        http::Router router;
+        router.get("/", make(ends, begin_want));
+        scene.serve(std::move(router));
+        Peer peer = scene.open();
+        peer.send(text_frame("from now on"));
+        if (peer_leaves) peer.close();
+        int turns = 0;
+        bool failed = false;
+        scene.run_until([&] {
+            failed = failed || (failing_allocation != 0 && allocations >= failing_allocation);
+            if (++turns == 20) failing_allocation = 0;
+            return turns > 20;
+        });
+        if (!peer_leaves) {
+            static_cast<void>(peer.try_send(close_frame(1000)));
+            peer.close();
+        }
+        scene.run_until_gone();
+        check(ends);
+        scene.server.reset();
+        return failed;
+    });
+}
+
+}  // namespace
+
+template <class Handler>
+std::shared_ptr<http::UpgradeHandler> made(Ends& ends, std::function<void()> on_message) {
+    return ws::handler<Handler>(ws::ConnectionOptions(), std::ref(ends), std::move(on_message));
+}
+
+TEST_CASE("a coroutine on_close that finds no memory for its frame is reported, and its connection ends all the same") {
+    end_without_memory(true, made<ClosesInTask>, [](const Ends& ends) { CHECK(ends.hooks + ends.reported >= 1); });
+}
+
+TEST_CASE("a task of a handler that is cancelled where there is no memory for a Close costs that connection only") {
+    end_without_memory(false, made<AnswersInTask>, [](const Ends& ends) { CHECK(ends.hooks == 1); });
+}
+
+TEST_CASE("a coroutine that returns where there is no memory for a Close costs that connection only") {
+    const auto make = [](Ends& ends, std::function<void()> on_message) {
+        return ws::coroutine([&ends, on_message](Connection& connection) -> Coro<void> {
+            co_await connection.receive();
+            on_message();
+            ++ends.hooks;
+        });
+    };
+    end_without_memory(false, make, [](const Ends& ends) { CHECK(ends.hooks == 1); });
+}
+
 #else
 
 #include <cstdio>
