@@ -40,6 +40,21 @@ class RulerTest(unittest.TestCase):
         self.assertEqual(net.Bench.ratio_to_floor(floor(2.0), {"cpu_us": 3.3}, floor(2.6)), [])
         self.assertEqual(net.Bench.ratio_to_floor(None, {"cpu_us": 3.3}, floor(2.6)), [])
 
+    def test_a_smoke_run_in_which_nothing_was_answered_is_made_again_and_longer(self):
+        made = []
+
+        def measure(seconds):
+            made.append(seconds)
+            return ("figures", "") if len(made) == 3 else (None, "load: no reply came")
+
+        bench = mock.Mock(options=mock.Mock(smoke=True))
+        self.assertEqual(net.Bench.in_time(bench, measure, 1), ("figures", ""))
+        self.assertEqual(made, [1, 10, 100])
+        made.clear()
+        bench.options.smoke = False
+        self.assertEqual(net.Bench.in_time(bench, measure, 1), (None, "load: no reply came"))
+        self.assertEqual(made, [1])
+
     def test_the_interval_leaves_out_what_the_binomial_allows(self):
         # P(X <= 3) for 15 fair coins is 1.8 %, P(X <= 4) is 5.9 %: the 4th value from each end.
         self.assertEqual(net.interval(range(1, 16)), (4, 12))

@@ -6,6 +6,7 @@ that half of the requests come from the other CPU, with one loop as with two. `b
 but the machine: what it costs more than one process, no design of loops can save."""
 
 import contextlib
+import functools
 import json
 import os
 import subprocess
@@ -70,7 +71,8 @@ def compare(case, bench, row):
         for _ in range(bench.options.reps):
             for name in [name for name in started if name not in errors]:
                 loops = 2 if name.endswith((LOOPS, PROCESSES)) else 1
-                run, error = measure(bench, started[name], loops * connections, seconds)
+                run, error = bench.in_time(functools.partial(measure, bench, started[name], loops * connections),
+                                           seconds)
                 after = measure(bench, floor, connections, seconds / 2)[0]
                 if error:
                     errors[name] = error
