@@ -164,7 +164,7 @@ private:
         return condition;
     }
 
-    TemplateValue parse_value(std::string_view text) const {
+    TemplateValue parse_value(std::string_view text, bool is_argument = false) const {
         TemplateValue value;
         if (text.size() >= 2 && (text.front() == '"' || text.front() == '\'') && text.back() == text.front()) {
             value.text = std::string(text.substr(1, text.size() - 2));
@@ -175,8 +175,8 @@ private:
         if (bracket != std::string_view::npos && text.ends_with(')')) {
             const std::string_view name = text.substr(0, bracket);
             if (functions_.find(name) == functions_.end()) fail(fmt::format("there is no function '{}'", name));
-            value = parse_value(trim(text.substr(bracket + 1, text.size() - bracket - 2)));
-            if (!value.function.empty()) fail("a function of a function");
+            if (is_argument) fail("a function of a function");
+            value = parse_value(trim(text.substr(bracket + 1, text.size() - bracket - 2)), true);
             value.function = std::string(name);
             return value;
         }

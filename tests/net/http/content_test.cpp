@@ -200,6 +200,17 @@ TEST_CASE("a function of a template") {
     CHECK(page.render({{"file", "b.js"}}) == "/static/a.css?v=&lt;1&gt; /static/b.js?v=<1>");
 }
 
+TEST_CASE("functions do not stand in each other, however many there are") {
+    const TemplateFunctions functions = {{"f", [](std::string_view text) { return std::string(text); }}};
+    for (const std::size_t depth : {std::size_t{2}, std::size_t{200'000}}) {
+        std::string text = "{{ ";
+        for (std::size_t count = 0; count < depth; ++count) text += "f(";
+        text += "x" + std::string(depth, ')') + " }}";
+        CHECK_THROWS_WITH_AS(Template("page.html", text, functions), "page.html:1: a function of a function",
+                             TemplateError);
+    }
+}
+
 TEST_CASE("what is no template says where, and what is not in the data too") {
     CHECK(error_of("a\nb {{ x") == "page.html:2: '}}' is missing");
     CHECK(error_of("{% if x %}\n") == "page.html:2: the block that begins in line 1 has no end");
