@@ -57,11 +57,6 @@ struct Listening {
     std::uint16_t port = net::Address::of_local_end(socket.get()).port();
 };
 
-// Nobody listens there.
-std::uint16_t refused_port() {
-    return Listening().port;
-}
-
 }  // namespace
 
 // ---- resolving
@@ -162,7 +157,8 @@ TEST_CASE("the second address is tried when the first one refuses") {
 
 TEST_CASE("when all addresses refuse, the error names the host and the last address") {
     World world;
-    const std::uint16_t port = refused_port();
+    const SilentPort silent;
+    const std::uint16_t port = silent.number;
     const std::system_error by_name = error_of([&] { world.run(first_line("localhost", port)); });
     CHECK(std::string(by_name.what()).starts_with("cannot connect to localhost at [::1]:" + std::to_string(port)));
     const std::system_error by_number = error_of([&] { world.run(first_line("127.0.0.1", port)); });

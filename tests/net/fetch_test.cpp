@@ -59,9 +59,8 @@ struct Scene : Served {
     Gate gate;
 };
 
-std::string refused_url() {
-    UniqueFd listening = net::listen_on(net::Address::tcp("127.0.0.1", 0));
-    return url_of(net::Address::of_local_end(listening.get()), "/path");
+std::string url_of(const SilentPort& silent) {
+    return "http://127.0.0.1:" + std::to_string(silent.number) + "/path";
 }
 
 Coro<std::string> both(std::string first, std::string second) {
@@ -197,7 +196,8 @@ TEST_CASE("a fetch can be awaited where it is written") {
 
 TEST_CASE("a refused connection is an error that names the URL and the address") {
     Scene scene;
-    const std::string url = refused_url();
+    const SilentPort silent;
+    const std::string url = url_of(silent);
     const FetchResponse response = scene.fetched(url);
     REQUIRE(response.error);
     CHECK(response.error->kind == Kind::connect);
@@ -251,7 +251,8 @@ TEST_CASE("what cannot be sent is refused before anything is") {
 
 TEST_CASE("the callback is called once, by the loop, with what a coroutine would get") {
     Scene scene;
-    const std::string refused = refused_url();
+    const SilentPort silent;
+    const std::string refused = url_of(silent);
     for (const std::string& url : {scene.url(), scene.url("/nowhere"), refused, std::string("http://")}) {
         CAPTURE(url);
         const FetchResponse expected = scene.fetched(url);

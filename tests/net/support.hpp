@@ -4,6 +4,7 @@
 // Both ends live in one thread. Whatever waits for the other end runs turns of the loop meanwhile; nothing sleeps.
 #pragma once
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <stepwise/net/address.hpp>
 #include <stepwise/net/socket.hpp>
@@ -209,6 +210,24 @@ inline Pair tcp_pair() {
     UniqueFd ours(calls::accept4(listening.get(), SOCK_NONBLOCK | SOCK_CLOEXEC));
     return {std::move(ours), std::move(theirs)};
 }
+
+// Of 127.0.0.1: nobody listens there, and no suite that runs at the same time can begin to. It is bound in the kernel,
+// also where the sockets of a test are simulated.
+struct SilentPort {
+    SilentPort() {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t size = sizeof(address);
+        auto* const any = reinterpret_cast<sockaddr*>(&address);
+        if (::bind(socket.get(), any, size) != 0) throw_system_error(errno, "bind");
+        if (::getsockname(socket.get(), any, &size) != 0) throw_system_error(errno, "getsockname");
+        number = ntohs(address.sin_port);
+    }
+
+    UniqueFd socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    std::uint16_t number = 0;
+};
 
 // So that a peer that does not read is felt after few bytes.
 inline void limit_send_buffer(int socket, int bytes = 4096) {
