@@ -66,7 +66,7 @@ std::string plain_function_name(std::string_view full) {
             ++at;
         }
     }
-    return name + "()";
+    return (name == "operator()" ? "lambda" : name) + "()";
 }
 
 }  // namespace stepwise::detail

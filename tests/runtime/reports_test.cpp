@@ -147,6 +147,7 @@ TEST_CASE("A function is told by its name alone, whoever spells it") {
           "std::shop::wait()");
     CHECK(plain("main()::<lambda(int)>") == "main::lambda()");
     CHECK(plain("main::{lambda(int)#1}::operator()(int) const") == "main::lambda()");
+    CHECK(plain("operator()") == "lambda()");  // all that is told of one within a coroutine
     CHECK(plain("std::ostream& shop::operator<<(std::ostream&, const Shop&)") == "shop::operator<<()");
     CHECK(plain("start_thread") == "start_thread()");
 }
