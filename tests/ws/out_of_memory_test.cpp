@@ -193,6 +193,12 @@ private:
     std::function<void()> on_message_;
 };
 
+Coro<void> hears(Connection& connection, Ends& ends, std::function<void()> on_message) {
+    co_await connection.receive();
+    on_message();
+    ++ends.hooks;
+}
+
 // Connections of a router's "/", of which one says something; from then on an allocation fails.
 void end_without_memory(bool peer_leaves,
                         const std::function<std::shared_ptr<http::UpgradeHandler>(Ends&, std::function<void()>)>& make,
@@ -248,11 +254,8 @@ TEST_CASE("a task of a handler that is cancelled where there is no memory for a 
 
 TEST_CASE("a coroutine that returns where there is no memory for a Close costs that connection only") {
     const auto make = [](Ends& ends, std::function<void()> on_message) {
-        return ws::coroutine([&ends, on_message](Connection& connection) -> Coro<void> {
-            co_await connection.receive();
-            on_message();
-            ++ends.hooks;
-        });
+        return ws::coroutine(
+            [&ends, on_message](Connection& connection) { return hears(connection, ends, on_message); });
     };
     end_without_memory(false, make, [](const Ends& ends) { CHECK(ends.hooks == 1); });
 }
