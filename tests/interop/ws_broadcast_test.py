@@ -15,7 +15,7 @@ from program_contract import ServerProgramContract  # noqa: E402
 from server_process import ServerProcess  # noqa: E402
 
 PROGRAM, REACTOR = (sys.argv + ["", ""])[1:3]
-WAIT_SECONDS_MAX = 30
+WAIT_SECONDS_MAX = 60
 
 
 class BroadcastContract(ServerProgramContract, unittest.TestCase):

@@ -25,7 +25,7 @@ from server_process import ServerProcess  # noqa: E402
 
 PROGRAM, REACTOR = (sys.argv + ["", ""])[1:3]
 MESSAGE_BYTES_MAX = 1024 * 1024
-WAIT_SECONDS_MAX = 30
+WAIT_SECONDS_MAX = 60
 
 # What RFC 6455 forbids, the bytes, and the close code that it asks for.
 BROKEN_FRAMES = (
