@@ -3,7 +3,7 @@
 namespace stepwise::detail {
 
 Coro<void> run_cleanup(Coro<void> cleanup, Duration deadline) {
-    co_await timeout(deadline, std::move(cleanup));
+    co_await Timeout<void>(deadline, std::move(cleanup), Timeout<void>::WithoutMemory::no_limit);
 }
 
 void report_cleanup(std::exception_ptr error) noexcept {

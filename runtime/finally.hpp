@@ -5,8 +5,9 @@
 // For cleanup that awaits, which cannot stand in a catch clause or a destructor. The cleanup is shielded: who cancels
 // the task meanwhile waits for it, up to `deadline`; then it ends with TimeoutError. What the body threw is thrown;
 // else what the cleanup threw; where both failed, the cleanup's error goes to the loop's exception handler.
-// Cancel-safe: the cleanup has run, once. A `finally` that was never awaited runs neither. Both Coros may borrow from
-// the caller.
+// Cancel-safe: the cleanup has run, once. A `finally` that was never awaited runs neither, nor does one that finds no
+// memory for the cleanup's frame: std::bad_alloc; if there is none for its timer, it has no deadline. Both Coros may
+// borrow from the caller.
 #pragma once
 
 #include <stepwise/runtime/event_loop.hpp>
@@ -53,6 +54,8 @@ inline constexpr Duration cleanup_deadline_default = std::chrono::seconds(10);
 // `deadline`: for the cleanup, from its begin.
 template <class T>
 Coro<T> finally(Coro<T> body, Coro<void> cleanup, Duration deadline = cleanup_deadline_default) {
+    // All that the cleanup needs is there before the body begins.
+    Coro<void> bounded = detail::run_cleanup(std::move(cleanup), deadline);
     std::optional<detail::Stored<T>> result;
     std::exception_ptr error;
     try {
@@ -66,7 +69,6 @@ Coro<T> finally(Coro<T> body, Coro<void> cleanup, Duration deadline = cleanup_de
     }
     std::exception_ptr cleanup_error;
     try {
-        Coro<void> bounded = detail::run_cleanup(std::move(cleanup), deadline);
         detail::ShieldedCall shielded(std::move(bounded));
         co_await shielded;
     } catch (...) {

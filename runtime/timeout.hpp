@@ -14,6 +14,8 @@
 
 #include <stepwise/runtime/event_loop.hpp>
 
+#include <cstdint>
+#include <new>
 #include <utility>
 
 namespace stepwise {
@@ -21,8 +23,11 @@ namespace stepwise {
 template <class T>
 class [[nodiscard]] Timeout : public Timer {
 public:
-    Timeout(Duration limit, Coro<T> body) noexcept
-        : Timer(&Timeout::time_is_up), limit_(limit), body_(std::move(body)) {}
+    // What becomes of it where there is no memory for a timer.
+    enum class WithoutMemory : std::uint8_t { bad_alloc, no_limit };
+
+    Timeout(Duration limit, Coro<T> body, WithoutMemory without_memory = WithoutMemory::bad_alloc) noexcept
+        : Timer(&Timeout::time_is_up), limit_(limit), body_(std::move(body)), without_memory_(without_memory) {}
     Timeout(TimePoint due, Coro<T> body) noexcept : Timer(&Timeout::time_is_up), due_(due), body_(std::move(body)) {}
     ~Timeout() { disarm(); }
 
@@ -35,7 +40,7 @@ public:
         task_ = frame.promise().task;
         scope_ = task_->innermost_shield();
         TimePoint due = due_ ? *due_ : loop().time_after(limit_);
-        if (due != TimePoint::max()) loop().add_timer(*this, due);
+        if (due != TimePoint::max()) arm(due);
         body_.start_in(*task_, frame.promise(), where);
     }
     T await_resume() {
@@ -51,6 +56,13 @@ public:
 
 private:
     EventLoop& loop() const noexcept { return static_cast<EventLoop&>(task_->task_scheduler()); }
+    void arm(TimePoint due) {
+        try {
+            loop().add_timer(*this, due);
+        } catch (const std::bad_alloc&) {
+            if (without_memory_ == WithoutMemory::bad_alloc) throw;
+        }
+    }
     void disarm() noexcept {
         if (armed()) loop().remove_timer(*this);
     }
@@ -66,6 +78,7 @@ private:
     const CancelShield* scope_ = nullptr;
     TaskBase* task_ = nullptr;
     bool fired_ = false;
+    WithoutMemory without_memory_ = WithoutMemory::bad_alloc;
 };
 
 // Throws TimeoutError when `limit` has passed first, else what the body throws. A limit of zero or less lets the body

@@ -135,6 +135,20 @@ Coro<> waits() {
     co_await finally(fails(), sleep_for(1s));
     CHECK(value == 9);
 }
+
+int not_cleaned_up = 0;
+
+Coro<> cleanup_of_begun() {
+    --not_cleaned_up;
+    co_return;
+}
+Coro<> begins() {
+    ++not_cleaned_up;
+    co_await large_frame(1);
+}
+Coro<> cleanups() {
+    co_await finally(begins(), cleanup_of_begun());
+}
 Coro<> gather_that_is_kept() {
     std::vector<Coro<int>> bodies;
     for (int count = 0; count < 3; ++count) bodies.push_back(large_frame(count));
@@ -188,6 +202,7 @@ bool fails_at(long at, bool for_good, Coro<> (*scenario)()) {
         }
         memory.armed = false;
         failed = memory.failed;
+        CHECK(not_cleaned_up == 0);
         // The loop lives, and what is left can be ended in order.
         CHECK(world.run(at_once(7)) == 7);
         CHECK(world.loop.cancel_all_tasks());
@@ -211,8 +226,8 @@ TEST_CASE("where memory is enough the scenarios end in order and leave nothing b
         world.loop.call_soon_threadsafe([] {});
         world.turns(1);
     }
-    for (auto scenario :
-         {frames_and_futures, groups, failing_groups, waits, gather_that_is_kept, shields_and_queues, loop_calls}) {
+    for (auto scenario : {frames_and_futures, groups, failing_groups, waits, cleanups, gather_that_is_kept,
+                          shields_and_queues, loop_calls}) {
         CHECK_FALSE(fails_at(1'000'000, false, scenario));
     }
 }
@@ -370,6 +385,7 @@ TEST_CASE("memory that runs out anywhere in task groups leaves no task outside o
 }
 TEST_CASE("memory that runs out anywhere in timeouts, waits, races and cleanups costs who asked for it, no more") {
     fails_at_each(waits);
+    fails_at_each(cleanups);  // which run wherever the body has begun
 }
 TEST_CASE("memory that runs out anywhere in shields, queues and threads costs who asked for it, no more") {
     fails_at_each(shields_and_queues);
