@@ -160,7 +160,7 @@ public:
     bool await_suspend(std::coroutine_handle<Promise> frame,
                        std::source_location where = std::source_location::current()) {
         if (cancelled_before(*frame.promise().task)) return false;
-        start(static_cast<EventLoop&>(frame.promise().task->task_scheduler()), std::index_sequence_for<Ts...>());
+        start(static_cast<EventLoop&>(frame.promise().task->task_scheduler()), where, std::index_sequence_for<Ts...>());
         return wait_for_children(where);
     }
     std::tuple<Stored<Ts>...> await_resume() {
@@ -170,11 +170,11 @@ public:
 
 private:
     template <std::size_t... Index>
-    void start(EventLoop& loop, std::index_sequence<Index...>) {
+    void start(EventLoop& loop, [[maybe_unused]] std::source_location where, std::index_sequence<Index...>) {
         (std::get<Index>(bodies_).check_unstarted(), ...);
         use(room_.data(), sizeof...(Ts));
         [[maybe_unused]] const bool plainly = TaskBase::starts_plainly(loop);
-        (add_new(loop.create_child(std::move(std::get<Index>(bodies_)), plainly)), ...);
+        (add_new(loop.create_child(std::move(std::get<Index>(bodies_)), plainly, where)), ...);
     }
     template <std::size_t... Index>
     std::tuple<Stored<Ts>...> results(std::index_sequence<Index...>) {
@@ -195,7 +195,7 @@ public:
     bool await_suspend(std::coroutine_handle<Promise> frame,
                        std::source_location where = std::source_location::current()) {
         if (cancelled_before(*frame.promise().task)) return false;
-        start(static_cast<EventLoop&>(frame.promise().task->task_scheduler()));
+        start(static_cast<EventLoop&>(frame.promise().task->task_scheduler()), where);
         return wait_for_children(where);
     }
     auto await_resume() {
@@ -210,12 +210,12 @@ public:
     }
 
 private:
-    void start(EventLoop& loop) {
+    void start(EventLoop& loop, std::source_location where) {
         if (!children().empty()) throw_coro_started();
         for (const Coro<T>& body : bodies_) body.check_unstarted();
         use(room_.make(bodies_.size()), bodies_.size());
         const bool plainly = TaskBase::starts_plainly(loop);
-        for (Coro<T>& body : bodies_) add_new(loop.create_child(std::move(body), plainly));
+        for (Coro<T>& body : bodies_) add_new(loop.create_child(std::move(body), plainly, where));
         bodies_.clear();
     }
 

@@ -179,7 +179,8 @@ void LoopGroup::run_main(EventLoop& loop, std::size_t index, Start& start) {
     Slot& slot = *slots_[index];
     std::optional<Task<void>> main;
     try {
-        main.emplace(loop.create_task(main_(*this, index)));
+        // Its place would be this one, which tells nobody anything.
+        main.emplace(loop.create_task(main_(*this, index), stepwise::Start::soon, std::source_location()));
     } catch (...) {
         return start.stands[index].set_exception(std::current_exception());
     }

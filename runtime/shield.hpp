@@ -42,8 +42,9 @@ template <class T>
     return detail::ShieldedWait<T>(std::move(task));
 }
 template <class T>
-[[nodiscard]] detail::ShieldedWait<T> shield(Coro<T> body) {
-    return detail::ShieldedWait<T>(EventLoop::current().create_task(std::move(body)));
+[[nodiscard]] detail::ShieldedWait<T> shield(Coro<T> body,
+                                             std::source_location made_at = std::source_location::current()) {
+    return detail::ShieldedWait<T>(EventLoop::current().create_task(std::move(body), Start::soon, made_at));
 }
 
 }  // namespace stepwise

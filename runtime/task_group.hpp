@@ -42,8 +42,8 @@ public:
     // group's. The handle is for its name, its result, or to cancel it alone, which is no error. std::bad_alloc: there
     // is no child.
     template <class T>
-    Task<T> start_soon(Coro<T> body) {
-        Task<T> task = loop_.create_task(std::move(body));
+    Task<T> start_soon(Coro<T> body, std::source_location made_at = std::source_location::current()) {
+        Task<T> task = loop_.create_task(std::move(body), Start::soon, made_at);
         add(task.shared_state(), *task.shared_state().as_task());
         return task;
     }

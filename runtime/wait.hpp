@@ -196,11 +196,12 @@ Coro<void> cancel_all(const std::vector<Task<T>>& tasks) {
 // with goes to the loop's exception handler. Of none: std::invalid_argument. Cancel-safe: all are cancelled, and it
 // ends when they have.
 template <class T>
-Coro<T> race(std::vector<Coro<T>> bodies) {
+Coro<T> race(std::vector<Coro<T>> bodies, std::source_location made_at = std::source_location::current()) {
     if (bodies.empty()) throw std::invalid_argument("race: there must be at least one body");
     std::vector<Task<T>> tasks;
     tasks.reserve(bodies.size());
-    for (Coro<T>& body : bodies) tasks.push_back(EventLoop::current().create_task(std::move(body)));
+    for (Coro<T>& body : bodies)
+        tasks.push_back(EventLoop::current().create_task(std::move(body), Start::soon, made_at));
     Coro<std::size_t> first = detail::first_done(tasks);
     Coro<void> rest = detail::cancel_all(tasks);
     std::size_t winner = co_await finally(std::move(first), std::move(rest), Duration::max());

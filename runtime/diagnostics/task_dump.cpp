@@ -13,7 +13,9 @@ namespace {
 std::string text_of_future(const FutureBase& future) {
     if (const TaskBase* task = future.as_task()) return task->name();
     std::string made = made_at(future.made_at());
-    return made.empty() ? "a Future" : "a Future " + made;
+    if (!made.empty()) return "a Future " + made;
+    // The library's own: what it is for, the function tells that made it.
+    return future.made_at().line() == 0 ? "a Future" : "a Future of " + function_name(future.made_at());
 }
 
 // nullptr: it has ended, or there never was one.

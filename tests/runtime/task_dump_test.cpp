@@ -1,10 +1,14 @@
 // What dump_tasks, why_blocked and SIGUSR1 tell of tasks.
 #include <stepwise/runtime/diagnostics/task_dump.hpp>
+#include <stepwise/runtime/gather.hpp>
 #include <stepwise/runtime/io.hpp>
 #include <stepwise/runtime/loop_group.hpp>
+#include <stepwise/runtime/shield.hpp>
 #include <stepwise/runtime/sync/condition.hpp>
 #include <stepwise/runtime/sync/event.hpp>
 #include <stepwise/runtime/sync/lock.hpp>
+#include <stepwise/runtime/task_group.hpp>
+#include <stepwise/runtime/wait.hpp>
 #include <stepwise/tests/captured_stderr.hpp>
 #include <stepwise/tests/runtime/lints.hpp>
 
@@ -14,10 +18,15 @@
 #include <unistd.h>
 
 #include <optional>
+#include <semaphore>
 
 using namespace runtime_test;
 
 namespace {
+
+std::string here(int line) {
+    return fmt::format("tests/runtime/task_dump_test.cpp:{}", line);
+}
 
 Coro<void> reads(int socket) {
     char byte = 0;
@@ -175,4 +184,76 @@ TEST_CASE(
     owner.add_signal_handler(SIGUSR1, [] {});
     ::signal(SIGUSR1, SIG_DFL);
     CHECK_NOTHROW(EventLoop{options});
+}
+
+TEST_CASE("A task that waits for a thread of the pool says so") {
+    World world;
+    std::binary_semaphore may_end(0);
+    Future<void> job = world.loop.run_in_executor([&] { may_end.acquire(); });
+    struct Bodies {
+        static Coro<void> waits_for(Future<void> job) { co_await job; }
+    };
+    Task<void> waits = world.loop.create_task(Bodies::waits_for(job));
+    world.turns(2);
+    const std::string text = dump_tasks(world.loop);
+    INFO(text);
+    CHECK(contains(text, "waits for a Future of stepwise::EventLoop::run_in_executor()"));
+    may_end.release();
+    while (!waits.done()) world.loop.run_once(true);
+}
+
+TEST_CASE("Of tasks that a gather, a group, a race or a shield makes the program's own line is told") {
+    struct Bodies {
+        static Coro<void> group(TaskGroup& group, int& line) {
+            line = __LINE__ + 1;
+            group.start_soon(sleeps_long());
+            co_return;
+        }
+        static Coro<void> gathers(int& line) {
+            Coro<void> one = sleeps_long();
+            line = __LINE__ + 1;
+            co_await gather(std::move(one));
+        }
+        static Coro<void> gathers_many(int& line) {
+            std::vector<Coro<void>> bodies;
+            bodies.push_back(sleeps_long());
+            line = __LINE__ + 1;
+            co_await gather(std::move(bodies));
+        }
+        static Coro<void> races(int& line) {
+            std::vector<Coro<void>> bodies;
+            bodies.push_back(sleeps_long());
+            line = __LINE__ + 1;
+            co_await race(std::move(bodies));
+        }
+        static Coro<void> shields(int& line) {
+            Coro<void> one = sleeps_long();
+            line = __LINE__ + 1;
+            co_await shield(std::move(one));
+        }
+    };
+    World world;
+    int line = 0;
+    std::optional<Coro<void>> body;
+    SUBCASE("gather") {
+        body = Bodies::gathers(line);
+    }
+    SUBCASE("gather of a vector") {
+        body = Bodies::gathers_many(line);
+    }
+    SUBCASE("task_group") {
+        body = task_group(Bodies::group, std::ref(line));
+    }
+    SUBCASE("race") {
+        body = Bodies::races(line);
+    }
+    SUBCASE("shield") {
+        body = Bodies::shields(line);
+    }
+    world.loop.create_task(std::move(*body));
+    world.turns(3);
+    const std::string text = dump_tasks(world.loop);
+    INFO(text);
+    CHECK(contains(text, fmt::format("waits for a sleep of 3600 s to be over; made at {}", here(line))));
+    world.loop.cancel_all_tasks();
 }
