@@ -13,7 +13,6 @@
 #include <stepwise/runtime/scheduler.hpp>
 #include <stepwise/runtime/suspension.hpp>
 
-#include <algorithm>
 #include <cassert>
 #include <coroutine>
 #include <cstddef>
@@ -297,9 +296,9 @@ public:
     CancelShield& operator=(const CancelShield&) = delete;
     ~CancelShield() {
         task_.shield_ = outer_;
+        constexpr int most = std::numeric_limits<std::int16_t>::max();
         const int requests = task_.cancelling_ + held_back_;
-        task_.cancelling_ =
-            static_cast<std::int16_t>(std::min<int>(requests, std::numeric_limits<std::int16_t>::max()));
+        task_.cancelling_ = static_cast<std::int16_t>(requests < most ? requests : most);
         task_.cancel_thrown_ = thrown_;
     }
 
