@@ -16,6 +16,7 @@
 #include <stepwise/runtime/event_loop.hpp>
 #include <stepwise/runtime/gather.hpp>
 #include <stepwise/runtime/sleep.hpp>
+#include <stepwise/runtime/thread.hpp>
 #include <string>
 #include <utility>
 
@@ -25,7 +26,7 @@ namespace net = stepwise::net;
 using namespace std::chrono_literals;
 using stepwise::Coro;
 
-const auto start = std::chrono::steady_clock::now();
+const auto start = stepwise::this_thread::now();
 net::DemoOptions options;
 thread_local const char* thread_name = "main";
 
@@ -76,7 +77,7 @@ Coro<> serve() {
 }
 
 double seconds_since_start() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / options.scale;
+    return std::chrono::duration<double>(stepwise::this_thread::now() - start).count() / options.scale;
 }
 
 void say(const std::string& zh, const std::string& en) {

@@ -27,6 +27,7 @@
 #include <stepwise/runtime/diagnostics/lint.hpp>
 #include <stepwise/runtime/gather.hpp>
 #include <stepwise/runtime/sleep.hpp>
+#include <stepwise/runtime/thread.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,7 +41,7 @@ using nlohmann::json;
 using stepwise::Coro;
 using stepwise::EventLoop;
 
-const auto start = std::chrono::steady_clock::now();
+const auto start = stepwise::this_thread::now();
 net::DemoOptions options;
 std::string server_url;  // "http://127.0.0.1:PORT"
 
@@ -275,7 +276,7 @@ Coro<> serve_and_ask() {
 }
 
 void say(const std::string& zh, const std::string& en) {
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    const std::chrono::duration<double> seconds = stepwise::this_thread::now() - start;
     fmt::print("[{:4.1f} s] {}\n", seconds.count() / options.scale,
                options.language == net::Language::chinese ? zh : en);
     std::fflush(stdout);
